@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The physical address map: which device or RAM block answers at an address."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from paradrive.devices.device import Device, GuestError, GuestErrorLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paradrive.cpu.ports import Memory
+
+ACCESS_SIZES = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class MmioAccess:
+    """One access to a device, as a trace shows it; ``address`` is physical, ``size`` in bytes."""
+
+    device: str
+    register: str
+    address: int
+    size: int
+    is_write: bool
+    value: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Region:
+    """A mapped range of physical addresses: ``size`` bytes from ``base``, answered by ``target``."""
+
+    base: int
+    size: int
+    target: Device | Memory = field(compare=False)
+
+    @property
+    def name(self) -> str:
+        """What the region is called in messages."""
+        return self.target.name if isinstance(self.target, Device) else "RAM"
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.base:#x}..{self.base + self.size - 1:#x}"
+
+
+class Bus:
+    """Implements ``paradrive.cpu.ports.PhysicalBus``.
+
+    An access that no region answers as a whole, or whose size is not 1, 2, 4 or 8 bytes, is recorded
+    in ``guest_errors``, reads as 0 and changes nothing. Mapped devices record theirs there too, so
+    that all of them stand in the order in which they happened.
+    """
+
+    def __init__(self) -> None:
+        self.guest_errors = GuestErrorLog()
+        #: Called after the map or the tracing has changed: what ``reader`` and ``writer`` returned is stale.
+        self.on_change: Callable[[], None] = lambda: None
+        self._regions: list[Region] = []
+        self._trace: Callable[[MmioAccess], None] | None = None
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """All regions by ascending address."""
+        return tuple(self._regions)
+
+    @property
+    def trace(self) -> Callable[[MmioAccess], None] | None:
+        """Called after each read and before each write of a device; None traces nothing and costs nothing."""
+        return self._trace
+
+    @trace.setter
+    def trace(self, trace: Callable[[MmioAccess], None] | None) -> None:
+        self._trace = trace
+        self.on_change()
+
+    def map_device(self, base: int, size: int, device: Device) -> Region:
+        """Let ``device`` answer the ``size`` bytes from ``base``; ValueError on overlap or an empty range."""
+        region = self._insert(Region(base, size, device))
+        device.guest_errors = self.guest_errors
+        return region
+
+    def map_memory(self, memory: Memory) -> Region:
+        """Let a RAM block answer where it says it is; ValueError on overlap."""
+        return self._insert(Region(memory.base, memory.size, memory))
+
+    def unmap(self, region: Region) -> None:
+        """Take a region out of the map; ValueError when it is not mapped."""
+        if region not in self._regions:
+            raise ValueError(f"{region} is not mapped")
+        self._regions.remove(region)
+        self.on_change()
+
+    def memory_at(self, address: int) -> Memory | None:
+        """Return the RAM block that holds this physical address, None where there is none."""
+        region = self._region_at(address, 1)
+        return None if region is None or isinstance(region.target, Device) else region.target
+
+    def reader(self, address: int, size: int) -> Callable[[], int]:
+        """Return the function that performs one read of ``size`` bytes here."""
+        region = self._region_at(address, size)
+        if region is None:
+            return partial(self._read_hole, address, size)
+        offset = address - region.base
+        if not isinstance(region.target, Device):
+            return partial(_read_memory, region.target.view, offset, size)
+        device, trace = region.target, self._trace
+        read = device.reader(offset, size)
+        if trace is None:
+            return read
+
+        def traced_read() -> int:
+            register = device.register_name(offset, False)
+            value = read()
+            trace(MmioAccess(device.name, register, address, size, False, value))
+            return value
+
+        return traced_read
+
+    def writer(self, address: int, size: int) -> Callable[[int], None]:
+        """Return the function that performs one write of ``size`` bytes here."""
+        region = self._region_at(address, size)
+        if region is None:
+            return partial(self._write_hole, address, size)
+        offset = address - region.base
+        if not isinstance(region.target, Device):
+            return partial(_write_memory, region.target.view, offset, size)
+        device, trace = region.target, self._trace
+        write = device.writer(offset, size)
+        if trace is None:
+            return write
+
+        def traced_write(value: int) -> None:
+            # Before the write, which may make the machine reset: the trace shows why.
+            register = device.register_name(offset, True)
+            trace(MmioAccess(device.name, register, address, size, True, value))
+            write(value)
+
+        return traced_write
+
+    def _insert(self, region: Region) -> Region:
+        if region.base < 0 or region.size <= 0:
+            raise ValueError(f"{region.name}: cannot map {region.size:#x} bytes at {region.base:#x}")
+        for other in self._regions:
+            if region.base < other.base + other.size and other.base < region.base + region.size:
+                raise ValueError(f"{region} overlaps {other}")
+        insort(self._regions, region)
+        self.on_change()
+        return region
+
+    def _region_at(self, address: int, size: int) -> Region | None:
+        """Return the region that holds all bytes of an access."""
+        index = bisect_right(self._regions, address, key=lambda region: region.base) - 1
+        if index < 0 or size not in ACCESS_SIZES:
+            return None
+        region = self._regions[index]
+        return region if address + size <= region.base + region.size else None
+
+    def _read_hole(self, address: int, size: int) -> int:
+        self.guest_errors.record(GuestError("bus", address, size, False, 0))
+        return 0
+
+    def _write_hole(self, address: int, size: int, value: int) -> None:
+        self.guest_errors.record(GuestError("bus", address, size, True, value))
+
+
+def _read_memory(view: memoryview, offset: int, size: int) -> int:
+    return int.from_bytes(view[offset : offset + size], "big")
+
+
+def _write_memory(view: memoryview, offset: int, size: int, value: int) -> None:
+    view[offset : offset + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "big")

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What every device is: accesses, life cycle, and the record of what the guest did wrong."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+State = dict[str, object]
+"""Saved state of a device: what JSON can hold (int, str, bool, None, lists and dicts of these)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuestError:
+    """One access that the guest should not have made.
+
+    ``offset`` counts from the device's first register, or is the physical address where no device is.
+    """
+
+    device: str
+    offset: int
+    size: int
+    is_write: bool
+    value: int
+
+    def __str__(self) -> str:
+        if self.is_write:
+            return f"{self.device}: undefined {self.size}-byte write of {self.value:#x} at {self.offset:#x}"
+        return f"{self.device}: undefined {self.size}-byte read at {self.offset:#x}"
+
+
+class GuestErrorLog:
+    """Counts guest errors and keeps the first of them: a guest in a loop must not fill the host's memory."""
+
+    LIMIT = 64
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.entries: list[GuestError] = []
+
+    def record(self, error: GuestError) -> None:
+        """Count ``error``, and keep it while there is room."""
+        self.count += 1
+        if len(self.entries) < self.LIMIT:
+            self.entries.append(error)
+
+    def clear(self) -> None:
+        """Forget all errors."""
+        self.count = 0
+        self.entries.clear()
+
+
+class Device(abc.ABC):
+    """A device in the physical address map.
+
+    Its life cycle is driven by the machine: the constructor creates it in its power-on state,
+    ``reset()`` returns it there, ``save()`` and ``load()`` carry its state over, ``destroy()`` ends it.
+
+    Offsets count in bytes from the device's first register, sizes are 1, 2, 4 or 8 bytes, values are
+    unsigned. Nothing the guest does may raise: an access that the device does not define is
+    recorded in ``guest_errors``, reads as 0 and changes nothing.
+    """
+
+    #: The device tree's ``compatible`` strings which this class models.
+    compatible: ClassVar[tuple[str, ...]] = ()
+    #: Version of the saved state; raise it when an older model could not understand the state any more.
+    state_version: ClassVar[int] = 1
+
+    def __init__(self) -> None:
+        #: Names the device in messages and traces; the machine puts the tree's node name here.
+        self.name = type(self).__name__.lower()
+        self.guest_errors = GuestErrorLog()
+
+    @abc.abstractmethod
+    def reader(self, offset: int, size: int) -> Callable[[], int]:
+        """Return the function that performs one read here; it may be kept and called any number of times."""
+
+    @abc.abstractmethod
+    def writer(self, offset: int, size: int) -> Callable[[int], None]:
+        """Return the function that performs one write of a value of ``size`` bytes here; as ``reader``."""
+
+    @abc.abstractmethod
+    def reset(self) -> None:
+        """Return to the power-on state."""
+
+    def register_name(self, offset: int, is_write: bool) -> str:
+        """Return the name of the register which an access reaches now, for traces."""
+        return f"{offset:#x}"
+
+    def read(self, offset: int, size: int) -> int:
+        """Perform one read."""
+        return self.reader(offset, size)()
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        """Perform one write; bits of ``value`` beyond ``size`` bytes are dropped."""
+        self.writer(offset, size)(value & ((1 << 8 * size) - 1))
+
+    def save(self) -> State:
+        """Return the state; a subclass adds its own keys to these."""
+        return {"version": self.state_version}
+
+    def load(self, state: Mapping[str, object]) -> None:
+        """Continue from a saved state; a subclass loads its own keys after calling this.
+
+        What an older version did not save gets its power-on value. Raises ValueError when the
+        state is newer than this model or malformed; the device must be reset or loaded again then.
+        """
+        version = saved_integer(self, state, "version", 0)
+        if not 1 <= version <= self.state_version:
+            known = f"this model understands 1 to {self.state_version}"
+            raise ValueError(f"{self.name}: saved state has version {version}, {known}")
+        self.reset()
+
+    def destroy(self) -> None:
+        """Let go of what the device holds outside itself, such as timers; it is not used any more after."""
+        return
+
+    def undefined_reader(self, offset: int, size: int) -> Callable[[], int]:
+        """Return a reader that records a guest error."""
+        return partial(self._undefined_read, offset, size)
+
+    def undefined_writer(self, offset: int, size: int) -> Callable[[int], None]:
+        """Return a writer that records a guest error."""
+        return partial(self._undefined_write, offset, size)
+
+    def _undefined_read(self, offset: int, size: int) -> int:
+        self.guest_errors.record(GuestError(self.name, offset, size, False, 0))
+        return 0
+
+    def _undefined_write(self, offset: int, size: int, value: int) -> None:
+        self.guest_errors.record(GuestError(self.name, offset, size, True, value))
+
+
+def saved_integer(device: Device, state: Mapping[str, object], key: str, default: int) -> int:
+    """Return the integer saved under ``key``, ``default`` where there is none; ValueError for another type."""
+    value = state.get(key, default)
+    if not isinstance(value, int):
+        raise ValueError(f"{device.name}: saved state: {key} is not an integer")
+    return value
+
+
+def saved_integers(device: Device, state: Mapping[str, object], key: str, default: list[int]) -> list[int]:
+    """Return the integers saved under ``key``, ``default`` where there are none; ValueError for another type."""
+    value = state.get(key, default)
+    if not isinstance(value, list) or not all(isinstance(item, int) for item in value):
+        raise ValueError(f"{device.name}: saved state: {key} is not a list of integers")
+    return value

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guest RAM: anonymous memory of this process which the host fills with pages as they are touched."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+
+from paradrive.cpu.ports import PAGE_SIZE
+
+
+class Ram:
+    """A block of RAM; implements ``paradrive.cpu.ports.Memory``.
+
+    ``base`` is the physical address and ``size`` the length in bytes, both multiples of 4 KiB. The
+    contents start as zeros. Raises ValueError where the block is misaligned, empty or more than
+    the host can reserve.
+    """
+
+    def __init__(self, base: int, size: int) -> None:
+        if base < 0 or size <= 0 or base % PAGE_SIZE or size % PAGE_SIZE:
+            raise ValueError(f"RAM at {base:#x}, size {size:#x}: must cover whole pages of {PAGE_SIZE} bytes")
+        try:
+            self._mapping = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        except (OSError, OverflowError) as error:
+            problem = f"the host cannot reserve it ({error})"
+            raise ValueError(f"RAM at {base:#x}, size {size:#x}: {problem}") from None
+        self.base = base
+        self.size = size
+        self.view = memoryview(self._mapping)
+        self.host_address = ctypes.addressof(ctypes.c_char.from_buffer(self._mapping))
