@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's only process: loads the modules under test, tells which devices
+ * they are bound to, and does what the word "act=" of the kernel's command
+ * line says. Built with the kernel's nolibc (tools/include/nolibc).
+ */
+
+#define MODULE_LIST	"/modules.list"
+#define DRIVERS		"/sys/bus/platform/drivers/"
+
+/* One write per line: the console may be shared with the kernel's messages */
+static void say(const char *subject, const char *predicate)
+{
+	char line[512] = "init: ";
+
+	strlcat(line, subject, sizeof(line) - 1);
+	strlcat(line, predicate, sizeof(line) - 1);
+	strlcat(line, "\n", sizeof(line));
+	write(STDOUT_FILENO, line, strlen(line));
+}
+
+static void say_failed(const char *subject)
+{
+	char predicate[32] = " failed: errno ";
+
+	strlcat(predicate, itoa(errno), sizeof(predicate));
+	say(subject, predicate);
+}
+
+static void mount_filesystem(const char *type, const char *where)
+{
+	mkdir(where, 0755);
+	if (mount("none", where, type, 0, NULL))
+		say_failed(where);
+}
+
+/* A link in the driver's directory that is not its module is a bound device */
+static void report_bound_devices(const char *driver)
+{
+	char path[128] = DRIVERS, entries[1024];
+	struct linux_dirent64 *entry;
+	int fd, length, offset;
+
+	strlcat(path, driver, sizeof(path));
+	fd = open(path, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return;
+
+	while ((length = getdents64(fd, (void *)entries, sizeof(entries))) > 0) {
+		for (offset = 0; offset < length; offset += entry->d_reclen) {
+			char predicate[128] = " bound to ";
+
+			entry = (void *)(entries + offset);
+			if (entry->d_type != DT_LNK || !strcmp(entry->d_name, "module"))
+				continue;
+			strlcat(predicate, entry->d_name, sizeof(predicate));
+			say(driver, predicate);
+		}
+	}
+	close(fd);
+}
+
+/* The platform driver is taken to bear the name of its module */
+static void load_module(char *path)
+{
+	char *name = strrchr(path, '/'), *suffix;
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0 || __sysret(my_syscall3(__NR_finit_module, fd, "", 0)) < 0) {
+		say_failed(path);
+		return;
+	}
+	close(fd);
+	say(path, " loaded");
+
+	name = name ? name + 1 : path;
+	suffix = strrchr(name, '.');
+	if (suffix)
+		*suffix = '\0';
+	report_bound_devices(name);
+}
+
+static void load_modules(void)
+{
+	char list[1024], *line, *end;
+	int fd = open(MODULE_LIST, O_RDONLY), length;
+
+	if (fd < 0) {
+		say_failed(MODULE_LIST);
+		return;
+	}
+	length = read(fd, list, sizeof(list) - 1);
+	close(fd);
+	list[length > 0 ? length : 0] = '\0';
+
+	for (line = list; (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		load_module(line);
+	}
+}
+
+/* Repeats each line of the console until one of them is an action itself */
+static const char *echo(void)
+{
+	static char line[256];
+	int length;
+
+	say("echo", " until 'poweroff' or 'reboot'");
+	while ((length = read(STDIN_FILENO, line, sizeof(line) - 1)) > 0) {
+		if (line[length - 1] == '\n')
+			length--;
+		line[length] = '\0';
+		say(line, "");
+		if (!strcmp(line, "poweroff"))
+			return "poweroff";
+		if (!strcmp(line, "reboot"))
+			return "restart";
+	}
+	return "poweroff";
+}
+
+int main(void)
+{
+	/* The kernel hands words that it does not know to init's environment */
+	const char *act = getenv("act");
+
+	mount_filesystem("proc", "/proc");
+	mount_filesystem("sysfs", "/sys");
+	mount_filesystem("devtmpfs", "/dev");
+	load_modules();
+
+	if (!act)
+		act = "poweroff";
+	if (!strcmp(act, "echo"))
+		act = echo();
+	say("act=", act);
+
+	if (!strcmp(act, "poweroff"))
+		reboot(LINUX_REBOOT_CMD_POWER_OFF);
+	else if (!strcmp(act, "restart"))
+		reboot(LINUX_REBOOT_CMD_RESTART);
+	else if (!strcmp(act, "halt"))
+		reboot(LINUX_REBOOT_CMD_HALT);
+	else if (!strcmp(act, "idle"))
+		while (1)
+			poll(NULL, 0, -1);
+	else if (strcmp(act, "panic"))
+		say(act, " is not an action");
+
+	/* The kernel panics when init ends */
+	return 1;
+}
