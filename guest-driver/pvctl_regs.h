@@ -56,6 +56,6 @@
 #define PVCTL_BOOT_COLD			0
 #define PVCTL_BOOT_GUEST_RESET		1
 #define PVCTL_BOOT_HOST_RESET		2
-#define PVCTL_BOOT_CRASH		3
+#define PVCTL_BOOT_AFTER_CRASH		3
 
 #endif /* _PVCTL_REGS_H */
