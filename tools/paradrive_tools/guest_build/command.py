@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Running the tools that build, with errors of one line."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from paradrive_tools.guest_build.errors import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+#: Cross compiler's prefix, as Kbuild's CROSS_COMPILE takes it.
+CROSS_COMPILE = "powerpc-linux-gnu-"
+CROSS_COMPILER = f"{CROSS_COMPILE}gcc"
+
+#: The Debian package of each tool that a message may have to name.
+_PACKAGES = {
+    CROSS_COMPILER: "gcc-powerpc-linux-gnu",
+    "dpkg-query": "dpkg",
+    "dtc": "device-tree-compiler",
+    "make": "make",
+    "sparse": "sparse",
+    "tar": "tar",
+}
+
+#: How compilers, make, Kconfig and the system say why they stop.
+_COMPLAINT = re.compile(r"\berror:|\*\*\*|can't open|no space left", re.IGNORECASE)
+
+
+def _environment() -> dict[str, str]:
+    """Return what tools may see: neither the outer make's variables nor the user's language or options."""
+    kept = ("HOME", "PATH", "TMPDIR")
+    return {"LC_ALL": "C", **{name: os.environ[name] for name in kept if name in os.environ}}
+
+
+@contextmanager
+def _missing_tool(tool: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        package = _PACKAGES.get(tool, tool)
+        raise BuildError(f"{tool} is not installed: install the Debian package {package}") from error
+
+
+def run(command: Sequence[str], *, purpose: str, directory: Path | None = None) -> str:
+    """Run a short command to its end and return everything that it printed.
+
+    Raises BuildError, with ``purpose`` ("the driver") and the first complaint, when it fails.
+    """
+    with _missing_tool(command[0]):
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    if done.returncode != 0:
+        raise BuildError(f"cannot build {purpose}: {first_complaint(done.stdout.splitlines())}")
+    return done.stdout
+
+
+def run_logged(
+    command: Sequence[str],
+    *,
+    purpose: str,
+    directory: Path,
+    log: Path,
+    on_line: Callable[[str], None],
+    keep_open: int,
+) -> None:
+    """Run a long command, append its output to ``log`` and call ``on_line`` with each line of it.
+
+    The file descriptor ``keep_open`` is inherited. Raises BuildError that names the log when it fails.
+    """
+    with log.open("a", encoding="utf-8") as logged, _missing_tool(command[0]):
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            pass_fds=(keep_open,),
+        )
+        complaints: list[str] = []
+        with process:
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    logged.write(line)
+                    if _COMPLAINT.search(line):
+                        complaints.append(line)
+                    on_line(line)
+            except BaseException:
+                process.terminate()
+                raise
+    if process.returncode != 0:
+        raise BuildError(f"cannot build {purpose}: {first_complaint(complaints)} (all of it: {log})")
+
+
+def first_complaint(lines: Sequence[str]) -> str:
+    """Return the line that most likely tells why a tool failed."""
+    chosen = next(filter(_COMPLAINT.search, lines), lines[-1] if lines else "no message")
+    return chosen.strip()

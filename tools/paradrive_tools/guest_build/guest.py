@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Everything that one machine boots, made from the checkout as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paradrive_tools.guest_build.cache import locked
+from paradrive_tools.guest_build.driver import ensure_module
+from paradrive_tools.guest_build.errors import BuildError
+from paradrive_tools.guest_build.initramfs import ensure_initramfs
+from paradrive_tools.guest_build.kernel import ensure_kernel
+from paradrive_tools.guest_build.paths import BUILD
+from paradrive_tools.guest_build.trees import ensure_tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: The device tree of each CPU's ppce500; the kernels of these CPUs do not run on one another.
+_TREES = {"e500v2": "ppce500", "e500mc": "ppce500-e500mc"}
+
+CPUS = tuple(_TREES)
+
+
+@dataclass(frozen=True)
+class GuestFiles:
+    """What a ppce500 boots: kernel (ELF), initial RAM disk (cpio), device tree blob; and the driver in it."""
+
+    kernel: Path
+    initrd: Path
+    dtb: Path
+    module: Path
+
+
+def ensure_guest(cpu: str = "e500v2") -> GuestFiles:
+    """Return the guest for ``cpu``, building what is not fresh.
+
+    Raises BuildError when a tool is missing or fails. Processes that call it at once take turns.
+    """
+    if cpu not in _TREES:
+        raise BuildError(f"there is no guest for the CPU {cpu}: choose {' or '.join(CPUS)}")
+    with locked(BUILD / f".{cpu}.lock", f"the guest for {cpu}"):
+        kernel = ensure_kernel(cpu)
+        module = ensure_module(cpu, kernel)
+        return GuestFiles(
+            kernel=kernel / "vmlinux",
+            initrd=ensure_initramfs(cpu, kernel, [module]),
+            dtb=ensure_tree(_TREES[cpu]),
+            module=module,
+        )

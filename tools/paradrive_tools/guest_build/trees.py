@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The machines' device trees, compiled by dtc with every check on; a warning is an error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paradrive_tools.guest_build.command import first_complaint, run
+from paradrive_tools.guest_build.errors import BuildError
+from paradrive_tools.guest_build.freshness import refresh
+from paradrive_tools.guest_build.paths import BUILD, TREE_SOURCES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Checks that dtc leaves off unless asked for.
+_EXTRA_CHECKS = ("-W", "property_name_chars_strict", "-W", "node_name_chars_strict")
+
+
+def ensure_tree(name: str) -> Path:
+    """Return the blob of dts/``name``.dts, compiling it if need be."""
+    blob = BUILD / "dts" / f"{name}.dtb"
+    sources = sorted(TREE_SOURCES.glob("*.dts*"))
+    refresh(blob, sources, lambda: compile_tree(TREE_SOURCES / f"{name}.dts", blob))
+    return blob
+
+
+def compile_tree(source: Path, blob: Path) -> None:
+    """Compile the tree ``source`` to ``blob``. Raises BuildError for an error or a warning."""
+    command = [
+        "dtc",
+        *_EXTRA_CHECKS,
+        "-i",
+        str(TREE_SOURCES),
+        "-I",
+        "dts",
+        "-O",
+        "dtb",
+        "-o",
+        str(blob),
+        str(source),
+    ]
+    warnings = run(command, purpose=f"the device tree {source.name}")
+    if warnings:
+        blob.unlink(missing_ok=True)
+        raise BuildError(f"dtc warns of {source.name}: {first_complaint(warnings.splitlines())}")
