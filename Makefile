@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# The machine to run, and its CPU: e500v2 or e500mc
+MACHINE ?= ppce500
+CPU ?= e500v2
+# Further arguments of the commands behind "run" and "test"
+RUN_ARGS ?=
+PYTEST_ARGS ?=
+
+PYTHON := .venv/bin/python
+SETUP := .venv/.complete
+
+.PHONY: help run test check bench kernel clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: kernel ## Boot the guest on this terminal (MACHINE=, CPU=, RUN_ARGS=)
+	@.venv/bin/paradrive run --machine $(MACHINE) --cpu $(CPU) $(RUN_ARGS)
+
+test: kernel ## Run the test suite (PYTEST_ARGS=)
+	@$(PYTHON) -m pytest -n auto $(PYTEST_ARGS)
+
+check: kernel ## Check the sources: Python, driver, device trees, bindings
+	@$(PYTHON) -m paradrive_tools.source_checks $(CPU)
+
+bench: kernel ## Measure against QEMU; writes build/bench.json
+	@.venv/bin/paradrive bench
+
+kernel: $(SETUP) ## Build what the guest boots: kernel, driver, initramfs, device tree (CPU=)
+	@$(PYTHON) -m paradrive_tools.guest_build $(CPU)
+
+clean: ## Remove what was built here; the shared cache of kernels stays
+	rm -rf build .mypy_cache .pytest_cache .ruff_cache
+
+$(SETUP): tools/setup.sh requirements.txt pyproject.toml
+	@tools/setup.sh
+	@touch $@
