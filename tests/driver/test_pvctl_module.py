@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The module that Kbuild makes of the driver, and how it meets a machine without the device."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from paradrive_tools.guest_build import GuestFiles, ensure_guest
+
+#: Where the initramfs lies in guest RAM, away from kernel and device tree.
+INITRD_ADDRESS = 0x3000000
+
+
+@pytest.fixture(scope="module")
+def guest() -> GuestFiles:
+    return ensure_guest("e500v2")
+
+
+@pytest.fixture
+def module(guest: GuestFiles) -> Iterator[ELFFile]:
+    with guest.module.open("rb") as file:
+        yield ELFFile(file)
+
+
+def test_the_module_is_big_endian_32_bit_powerpc(module: ELFFile) -> None:
+    assert (module.get_machine_arch(), module.elfclass, module.little_endian) == ("PowerPC", 32, False)
+
+
+def test_the_module_is_loaded_for_the_compatible_of_the_device(module: ELFFile) -> None:
+    information = module.get_section_by_name(".modinfo").data().decode().split("\0")
+    assert "alias=of:N*T*Cqemu,pvctl" in information
+    assert "license=GPL" in information
+    assert not [line for line in information if line.startswith("depends=") and line != "depends="]
+
+
+def test_the_module_calls_nothing_that_belongs_to_one_hypervisor(module: ELFFile) -> None:
+    symbols = module.get_section_by_name(".symtab").iter_symbols()
+    imported = {symbol.name for symbol in symbols if symbol["st_shndx"] == "SHN_UNDEF"} - {""}
+    assert "devm_register_sys_off_handler" in imported
+    assert not {
+        name for name in imported if any(word in name for word in ("kvm", "epapr", "hypercall", "fh_"))
+    }
+
+
+def run_in_qemu(guest: GuestFiles, arguments: str, directory: Path) -> str:
+    tree = directory / "ppce500.dtb"
+    tree.write_bytes(guest.dtb.read_bytes())
+    end = INITRD_ADDRESS + guest.initrd.stat().st_size
+    for kind, name, value in (
+        ("s", "bootargs", f"console=ttyS0 panic=-1 {arguments}"),
+        ("x", "linux,initrd-start", f"{INITRD_ADDRESS:x}"),
+        ("x", "linux,initrd-end", f"{end:x}"),
+    ):
+        subprocess.run(["fdtput", "-t", kind, tree, "/chosen", name, value], check=True)
+    machine = ["-M", "ppce500", "-cpu", "e500v2", "-m", "64", "-nic", "none", "-no-reboot"]
+    output = ["-display", "none", "-serial", "stdio", "-monitor", "none"]
+    files = ["-kernel", guest.kernel, "-dtb", tree]
+    initrd = ["-device", f"loader,file={guest.initrd},addr={INITRD_ADDRESS:#x}"]
+    command = ["qemu-system-ppc", *machine, *output, *files, *initrd]
+    # The limit only ends a guest that hangs; a boot takes a second.
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=True
+    )
+    return done.stdout
+
+
+def test_the_driver_refuses_a_machine_that_lacks_the_device(guest: GuestFiles, tmp_path: Path) -> None:
+    console = run_in_qemu(guest, "act=restart", tmp_path)
+    assert "pvctl f00000000.pvctl: error -19: unknown device ID 0x00000000" in console
+    assert "init: /lib/modules/pvctl.ko loaded" in console
+    assert "bound to" not in console
+    assert "reboot: Restarting system" in console

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What cannot be built is said in one line that tells what to do."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from paradrive_tools.guest_build import BuildError, ensure_guest
+from paradrive_tools.guest_build.command import CROSS_COMPILER, run, run_logged
+from paradrive_tools.guest_build.kernel import check_settings
+
+
+def test_a_missing_tool_is_named_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        BuildError, match=r"powerpc-linux-gnu-gcc is not installed: .* gcc-powerpc-linux-gnu$"
+    ):
+        run([CROSS_COMPILER, "--version"], purpose="the driver")
+
+
+def test_a_failing_tool_is_quoted_with_its_first_error() -> None:
+    with pytest.raises(BuildError, match=r"^cannot build the driver: a\.c:1: error: first$"):
+        run(["sh", "-c", "echo begin; echo a.c:1: error: first; echo error: 2; exit 1"], purpose="the driver")
+
+
+def test_a_failing_long_command_names_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with Path(os.devnull).open() as inherited, pytest.raises(BuildError) as error:
+        run_logged(
+            ["sh", "-c", "echo '  CC a.o'; echo '*** No rule'; exit 2"],
+            purpose="the guest kernel",
+            directory=tmp_path,
+            log=log,
+            on_line=lambda _: None,
+            keep_open=inherited.fileno(),
+        )
+    assert str(error.value) == f"cannot build the guest kernel: *** No rule (all of it: {log})"
+    assert log.read_text() == "  CC a.o\n*** No rule\n"
+
+
+def test_tools_do_not_see_the_variables_of_an_outer_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAKEFLAGS", "-n")
+    monkeypatch.setenv("KBUILD_OUTPUT", "elsewhere")
+    environment = run(["env"], purpose="anything")
+    assert "MAKEFLAGS" not in environment
+    assert "KBUILD_OUTPUT" not in environment
+
+
+def test_a_setting_that_kconfig_drops_is_an_error_that_names_it(tmp_path: Path) -> None:
+    fragment, configured = tmp_path / "e500v2.config", tmp_path / ".config"
+    fragment.write_text("# why\nCONFIG_PPC_85xx=y\nCONFIG_PPC_QEMU_E500=y\n")
+    configured.write_text("CONFIG_PPC_85xx=y\n# CONFIG_PPC_QEMU_E500 is not set\n")
+    with pytest.raises(BuildError, match=r"does not take CONFIG_PPC_QEMU_E500=y$"):
+        check_settings(fragment, configured)
+
+
+def test_an_unknown_cpu_is_refused_before_anything_is_built() -> None:
+    with pytest.raises(BuildError, match="no guest for the CPU e600: choose e500v2 or e500mc"):
+        ensure_guest("e600")
+
+
+def test_the_command_ends_with_status_2_and_one_line() -> None:
+    command = [sys.executable, "-m", "paradrive_tools.guest_build", "e600"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("paradrive: error: ")
+    assert done.stderr.count("\n") == 1
