@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The device tree: nodes, properties, where a node's registers lie and which interrupts it raises.
+
+Devicetree Specification v0.4, chapter 2. Property values are kept as bytes and read as what the
+caller says they are: big-endian 32-bit cells or NUL-terminated strings.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from paradrive.machine import blob
+from paradrive.machine.blob import DeviceTreeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: Linux's OF_MAX_ADDR_CELLS: no bus has more.
+_MAX_CELLS = 4
+#: Rows of one array property (``reg``, ``ranges``); more would only make a hostile tree slow to read.
+_MAX_ROWS = 256
+_CELL = 4
+
+
+class Region(NamedTuple):
+    """A range of physical addresses, in bytes."""
+
+    address: int
+    size: int
+
+
+class InterruptSpecifier(NamedTuple):
+    """One interrupt of a node: the controller it goes to, and that controller's cells for it."""
+
+    controller: Node
+    cells: tuple[int, ...]
+
+
+class Node:
+    """A node of the tree. Its methods raise DeviceTreeError, naming the node, for malformed properties."""
+
+    def __init__(self, tree: DeviceTree, name: str, parent: Node | None) -> None:
+        self._tree = tree
+        self.name = name
+        self.parent = parent
+        self.properties: dict[str, bytes] = {}
+        self.children: list[Node] = []
+
+    @property
+    def path(self) -> str:
+        """The full path, "/" for the root."""
+        if self.parent is None:
+            return "/"
+        return f"{self.parent.path.rstrip('/')}/{self.name}"
+
+    @property
+    def compatible(self) -> tuple[str, ...]:
+        """What the device is compatible with, most specific first."""
+        return self.strings("compatible")
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the node's status lets it be used (2.3.4)."""
+        return self.strings("status") in ((), ("okay",), ("ok",))
+
+    def error(self, reason: str) -> DeviceTreeError:
+        """Return the error that names this node."""
+        return self._tree.error(f"{self.path}: {reason}")
+
+    def walk(self) -> Iterator[Node]:
+        """Yield this node and all below it, parents before children."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def child(self, name: str) -> Node | None:
+        """Return the child of this name (with its unit address), None if there is none."""
+        return next((child for child in self.children if child.name == name), None)
+
+    def add_child(self, name: str) -> Node:
+        """Append a new child and return it."""
+        node = Node(self._tree, name, self)
+        self.children.append(node)
+        return node
+
+    def tags(self) -> Iterator[blob.Tag]:
+        """Yield the tokens a blob holds for this node and all below it."""
+        yield blob.Tag(blob.BEGIN_NODE, self.name)
+        for name, value in self.properties.items():
+            yield blob.Tag(blob.PROPERTY, name, value)
+        for child in self.children:
+            yield from child.tags()
+        yield blob.Tag(blob.END_NODE)
+
+    def strings(self, name: str) -> tuple[str, ...]:
+        """Return a string list property, () where it is absent."""
+        value = self.properties.get(name, b"")
+        if not value:
+            return ()
+        if not value.endswith(b"\0") or not value.isascii():
+            raise self.error(f"{name} is not a list of strings")
+        return tuple(value[:-1].decode("ascii").split("\0"))
+
+    def cells(self, name: str) -> tuple[int, ...]:
+        """Return a property of 32-bit cells, () where it is absent."""
+        value = self.properties.get(name, b"")
+        if len(value) % _CELL:
+            raise self.error(f"{name} is not made of 32-bit cells")
+        return struct.unpack(f">{len(value) // _CELL}I", value)
+
+    def cell(self, name: str, default: int | None = None) -> int:
+        """Return a property of one cell; DeviceTreeError where it is absent and has no default."""
+        cells = self.cells(name)
+        if not cells and default is not None:
+            return default
+        if len(cells) != 1:
+            raise self.error(f"{name} is {'not one cell' if cells else 'missing'}")
+        return cells[0]
+
+    def set_cells(self, name: str, cells: Sequence[int]) -> None:
+        """Set a property of 32-bit cells."""
+        self.properties[name] = struct.pack(f">{len(cells)}I", *cells)
+
+    def set_string(self, name: str, value: str) -> None:
+        """Set a property of one string."""
+        self.properties[name] = value.encode("ascii") + b"\0"
+
+    def register_regions(self) -> list[Region]:
+        """Return what ``reg`` describes, translated to physical addresses through every ``ranges`` above."""
+        if self.parent is None:
+            return []
+        address_cells, size_cells = self.parent._bus_cells()
+        return [
+            Region(self.parent._translate(address, size), size)
+            for address, size in self._rows("reg", address_cells, size_cells)
+        ]
+
+    def interrupts(self) -> list[InterruptSpecifier]:
+        """Return the interrupts the node raises (2.4.1); ``interrupts-extended`` before ``interrupts``."""
+        if "interrupts-extended" in self.properties:
+            return self._extended_interrupts()
+        cells = self.cells("interrupts")
+        if not cells:
+            return []
+        controller = self._interrupt_parent()
+        width = controller._interrupt_cells()
+        if len(cells) % width:
+            raise self.error(f"interrupts is not made of groups of {width} cells")
+        starts = range(0, len(cells), width)
+        return [InterruptSpecifier(controller, cells[start : start + width]) for start in starts]
+
+    def _extended_interrupts(self) -> list[InterruptSpecifier]:
+        cells = self.cells("interrupts-extended")
+        specifiers = []
+        position = 0
+        while position < len(cells):
+            controller = self._by_phandle(cells[position], "interrupts-extended")
+            end = position + 1 + controller._interrupt_cells()
+            if end > len(cells):
+                raise self.error("interrupts-extended ends within an interrupt")
+            specifiers.append(InterruptSpecifier(controller, cells[position + 1 : end]))
+            position = end
+        return specifiers
+
+    def _interrupt_parent(self) -> Node:
+        """Return the controller named by the nearest ``interrupt-parent``, this node's own first."""
+        node: Node | None = self
+        while node is not None:
+            if "interrupt-parent" in node.properties:
+                return node._by_phandle(node.cell("interrupt-parent"), "interrupt-parent")
+            node = node.parent
+        raise self.error("interrupts without an interrupt-parent")
+
+    def _interrupt_cells(self) -> int:
+        if "interrupt-controller" not in self.properties:
+            raise self.error("is used as an interrupt parent, but is not an interrupt controller")
+        width = self.cell("#interrupt-cells")
+        if not 1 <= width <= _MAX_CELLS:
+            raise self.error(f"#interrupt-cells is {width}")
+        return width
+
+    def _by_phandle(self, phandle: int, name: str) -> Node:
+        node = self._tree.by_phandle(phandle)
+        if node is None:
+            raise self.error(f"{name} refers to phandle {phandle:#x}, which no node has")
+        return node
+
+    def _bus_cells(self) -> tuple[int, int]:
+        """Return the cells of an address and of a size on the bus which this node is (2.3.5)."""
+        address_cells, size_cells = self.cell("#address-cells", 2), self.cell("#size-cells", 1)
+        if address_cells > _MAX_CELLS or size_cells > _MAX_CELLS:
+            raise self.error(f"more than {_MAX_CELLS} address or size cells")
+        return address_cells, size_cells
+
+    def _rows(self, name: str, *widths: int) -> Iterator[list[int]]:
+        """Yield the rows of an array property whose columns have ``widths`` cells each, as integers."""
+        cells = self.cells(name)
+        if not cells:
+            return
+        if sum(widths) == 0 or len(cells) % sum(widths):
+            raise self.error(f"{name} is not made of groups of {sum(widths)} cells")
+        if len(cells) // sum(widths) > _MAX_ROWS:
+            raise self.error(f"{name} has more than {_MAX_ROWS} rows")
+        position = 0
+        while position < len(cells):
+            row = []
+            for width in widths:
+                number = 0
+                for cell in cells[position : position + width]:
+                    number = number << 32 | cell
+                row.append(number)
+                position += width
+            yield row
+
+    def _translate(self, address: int, size: int) -> int:
+        """Return the physical address of one on the bus which this node is (2.3.8)."""
+        if self.parent is None:
+            return address
+        if "ranges" not in self.properties:
+            raise self.error("has no ranges, so the CPU cannot reach what is on this bus")
+        if self.properties["ranges"]:
+            child_cells, size_cells = self._bus_cells()
+            parent_cells, _ = self.parent._bus_cells()
+            for child, parent, length in self._rows("ranges", child_cells, parent_cells, size_cells):
+                if child <= address and address + size <= child + length:
+                    return self.parent._translate(address - child + parent, size)
+            raise self.error(f"address {address:#x}, size {size:#x} is outside its ranges")
+        return self.parent._translate(address, size)
+
+
+class DeviceTree:
+    """A whole tree, read from a blob; ``source`` names it in errors.
+
+    Raises DeviceTreeError when the blob is damaged or beyond the limits that ``blob`` sets.
+    """
+
+    def __init__(self, contents: bytes, source: str = "device tree") -> None:
+        self.source = source
+        tags, self._reservations, self._boot_cpu = blob.read(contents, source)
+        self.root = Node(self, "", None)
+        self._phandles: dict[int, Node] = {}
+        self._build(tags)
+
+    def _build(self, tags: list[blob.Tag]) -> None:
+        node = self.root
+        for tag in tags[1:-1]:  # without those of the root itself
+            if tag.number == blob.BEGIN_NODE:
+                node = node.add_child(tag.name)
+            elif tag.number == blob.PROPERTY:
+                node.properties[tag.name] = tag.value
+            elif node.parent is not None:
+                node = node.parent
+        for node in self.root.walk():
+            for name in ("phandle", "linux,phandle"):
+                if name in node.properties:
+                    self._phandles[node.cell(name)] = node
+
+    def to_blob(self) -> bytes:
+        """Return the tree as a blob; equal trees give equal blobs."""
+        return blob.write(blob.Contents(list(self.root.tags()), self._reservations, self._boot_cpu))
+
+    def by_phandle(self, phandle: int) -> Node | None:
+        """Return the node which others refer to by this number, None if there is none."""
+        return self._phandles.get(phandle)
+
+    def error(self, reason: str) -> DeviceTreeError:
+        """Return the error that names this tree."""
+        return DeviceTreeError(self.source, reason)
+
+    def memory_nodes(self) -> list[Node]:
+        """Return the nodes that describe RAM (3.4)."""
+        return [node for node in self.root.children if node.strings("device_type") == ("memory",)]
+
+    def memory_regions(self) -> list[Region]:
+        """Return the RAM, by ascending address; DeviceTreeError where there is none."""
+        regions = [region for node in self.memory_nodes() for region in node.register_regions()]
+        if not any(region.size for region in regions):
+            raise self.error("no memory node with a size")
+        return sorted(region for region in regions if region.size)
+
+    def cpu_nodes(self) -> list[Node]:
+        """Return the CPUs (3.8), the boot CPU first; DeviceTreeError where there is none."""
+        cpus = self.root.child("cpus")
+        nodes = [node for node in cpus.children if node.strings("device_type") == ("cpu",)] if cpus else []
+        if not nodes:
+            raise self.error("no CPU node")
+        return sorted(nodes, key=lambda node: node.cell("reg", 0) != self._boot_cpu)
+
+    def console_node(self) -> Node | None:
+        """Return the node which ``chosen`` names as the console (3.6), None where it names none."""
+        chosen = self.root.child("chosen")
+        if chosen is None:
+            return None
+        path = (chosen.strings("stdout-path") or chosen.strings("linux,stdout-path") or ("",))[0]
+        return self.find(path.partition(":")[0])
+
+    def find(self, path: str) -> Node | None:
+        """Return the node with this full path or alias, None if there is none."""
+        if path and not path.startswith("/"):
+            aliases = self.root.child("aliases")
+            path = (aliases.strings(path) if aliases else ("",))[0]
+        if not path.startswith("/"):
+            return None
+        node: Node | None = self.root
+        for name in path.strip("/").split("/"):
+            node = node.child(name) if node is not None else None
+        return node
+
+    def set_memory_size(self, size: int) -> None:
+        """Let the tree describe one block of RAM of ``size`` bytes, where its first one starts."""
+        start = self.memory_regions()[0].address
+        first, *others = self.memory_nodes()
+        for node in others:
+            self.root.children.remove(node)
+        address_cells, size_cells = self.root._bus_cells()
+        if size >> 32 * size_cells:
+            raise self.error(f"a memory size of {size:#x} does not fit into {size_cells} cells")
+        first.set_cells("reg", _split(start, address_cells) + _split(size, size_cells))
+
+    def chosen(self) -> Node:
+        """Return the node ``/chosen``, added where it is missing."""
+        return self.root.child("chosen") or self.root.add_child("chosen")
+
+
+def _split(number: int, width: int) -> list[int]:
+    """Return ``number`` as ``width`` cells."""
+    return [number >> 32 * position & 0xFFFF_FFFF for position in reversed(range(width))]

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Files that the user hands in: read with a bound, refused with one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class InputError(Exception):
+    """A file or setting the user gave cannot be used.
+
+    ``source`` names it (a file name, or the option), ``reason`` says in one line what is wrong.
+    """
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"{source}: {reason}")
+        self.source = source
+        self.reason = reason
+
+
+def read_input(path: str | Path, limit: int) -> bytes:
+    """Return the contents of a file of at most ``limit`` bytes.
+
+    Never reads more than that, so that an endless file such as /dev/zero cannot fill the host's
+    memory. Raises InputError when the file cannot be read, or is larger.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            contents = file.read(limit + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InputError(str(path), reason) from None
+    if len(contents) > limit:
+        raise InputError(str(path), f"larger than {limit} bytes")
+    return contents

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A whole machine: built from its device tree, booted, run until it ends, reset on the way.
+
+The one place that drives the devices' life cycle. What the outside world says to the machine goes through
+``Host``; what the machine says to it is the bytes of the console and the outcome of ``run``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from paradrive.cpu.clock import NANOSECONDS_PER_SECOND, Clock
+from paradrive.cpu.models import CPU_MODELS, CpuModel
+from paradrive.cpu.vcpu import RunExit, Vcpu
+from paradrive.devices.bus import Bus
+from paradrive.devices.pvctl import BootReason, CrashKind, Pvctl, ResetKind
+from paradrive.devices.ram import Ram
+from paradrive.machine import boot
+from paradrive.machine.board import board_named, populate
+from paradrive.machine.inputs import InputError
+from paradrive.machine.outcome import (
+    Interrupted,
+    NoProgress,
+    Outcome,
+    Panicked,
+    PoweredOff,
+    ResetLimit,
+)
+from paradrive.machine.wiring import Surroundings, Wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Literal
+
+    from paradrive.machine.devicetree import DeviceTree, Node
+    from paradrive.machine.elf_kernel import Kernel
+
+#: Instructions between two looks at the host's input: some 10 ms on the compiled engine.
+SLICE = 5_000_000
+#: Instructions in which a kernel that has panicked may still print, call its notifiers and reset.
+PANIC_GRACE = 100_000_000
+#: Guest time, in nanoseconds, that a guest may idle without a word when nobody can wake it.
+IDLE_LIMIT = 600 * NANOSECONDS_PER_SECOND
+
+
+class Host(Protocol):
+    """The input side of the world around a machine."""
+
+    def is_open(self) -> bool:
+        """Tell whether input may still come; if so, an idle guest waits for it in real time."""
+
+    def poll(self) -> bytes:
+        """Return the input that has come, without waiting; nothing once the input is closed."""
+
+    def wait(self, nanoseconds: int | None) -> tuple[bytes, int]:
+        """Wait for input, at most ``nanoseconds``; return it, and how many of them have passed."""
+
+
+class Configuration(NamedTuple):
+    """What a machine is made of.
+
+    ``memory_size`` in bytes overrides the tree's memory nodes, ``command_line`` its kernel arguments.
+    """
+
+    tree: DeviceTree
+    kernel: Kernel
+    initrd: boot.Initrd | None = None
+    machine: str = "ppce500"
+    cpu: str = "e500v2"
+    memory_size: int | None = None
+    command_line: str | None = None
+    engine: Literal["compiled", "reference"] = "compiled"
+
+
+def cpu_named(name: str) -> CpuModel:
+    """Return the CPU of this name; InputError when there is none."""
+    if name not in CPU_MODELS:
+        raise InputError("--cpu", f"there is no CPU {name!r}, only {' and '.join(CPU_MODELS)}")
+    return CPU_MODELS[name]
+
+
+class Machine:
+    """A machine that has been powered on and is about to enter its kernel.
+
+    ``transmit`` gets each byte which the guest sends on its console. Raises InputError (DeviceTreeError,
+    KernelError) when no machine can be made of the configuration.
+    """
+
+    def __init__(self, configuration: Configuration, transmit: Callable[[int], None]) -> None:
+        tree = configuration.tree
+        board = board_named(configuration.machine)
+        self.cpu_model = cpu_named(configuration.cpu)
+        self.kernel = configuration.kernel
+        self.clock = Clock()
+        self.bus = Bus()
+        self.resets = 0
+        self._transmit = transmit
+        self._outcome: Outcome | None = None
+        self._reset_requested = False
+        self._panic_message: str | None = None
+        self._panic_deadline = 0
+        self._active_instructions = 0
+        self._active_time = 0
+
+        if configuration.memory_size is not None:
+            tree.set_memory_size(configuration.memory_size)
+        memories = self._create_memory(tree)
+        wiring = Wiring(
+            Surroundings(
+                self.clock,
+                self.cpu_model,
+                interrupt_cpu=lambda level: self.vcpu.set_external_interrupt(level),
+                transmit=self._console_byte,
+                reset_requested=self.request_reset,
+                pvctl_host=_PvctlHost(self),
+            ),
+            tree.console_node(),
+        )
+        self.devices, self.warnings = populate(board, tree, wiring, self.bus)
+        self.console = wiring.console
+        self.vcpu = self._create_vcpu(configuration, wiring)
+        self._images = boot.prepare(
+            configuration.kernel, tree, configuration.initrd, configuration.command_line, memories
+        )
+        self._start(BootReason.COLD)
+
+    def _create_memory(self, tree: DeviceTree) -> list[Ram]:
+        memories = []
+        for region in tree.memory_regions():
+            try:
+                memory = Ram(region.address, region.size)
+                self.bus.map_memory(memory)
+            except ValueError as error:
+                raise tree.error(str(error)) from None
+            memories.append(memory)
+        return memories
+
+    def _create_vcpu(self, configuration: Configuration, wiring: Wiring) -> Vcpu:
+        nodes = configuration.tree.cpu_nodes()
+        for node in nodes[1:]:
+            self.warnings.append(f"{node.path}: only the boot CPU is modelled; this one never starts")
+        self._check_cache_line(nodes[0])
+        return Vcpu(
+            self.cpu_model,
+            self.bus,
+            self.clock,
+            engine=configuration.engine,
+            interrupt_controller=wiring.mpic,
+            timebase_frequency=nodes[0].cell("timebase-frequency"),
+        )
+
+    def _check_cache_line(self, node: Node) -> None:
+        size = node.cell("d-cache-line-size", self.cpu_model.cache_line_size)
+        if size != self.cpu_model.cache_line_size:
+            differs = f"an {self.cpu_model.name} has {self.cpu_model.cache_line_size}"
+            self.warnings.append(f"{node.path}: says that a cache line has {size} bytes, but {differs}")
+
+    # Life cycle
+
+    def _start(self, reason: BootReason) -> None:
+        """Load the images and enter the kernel; devices and core are in their power-on state."""
+        for device in self.devices.values():
+            if isinstance(device, Pvctl):
+                device.boot_reason = reason
+        self._panic_message = None
+        self._reset_requested = False
+        self._images.load()
+        self._images.enter(self.vcpu)
+
+    def reset(self, reason: BootReason) -> None:
+        """Reboot the guest: RAM keeps what the boot images do not overwrite, as on a board."""
+        for device in self.devices.values():
+            device.reset()
+        self.vcpu.reset()
+        self.resets += 1
+        self._start(reason)
+
+    def destroy(self) -> None:
+        """Let go of what the machine holds; it is not used any more after."""
+        for device in self.devices.values():
+            device.destroy()
+
+    # What devices and host tell
+
+    def panicked(self, message: str) -> None:
+        """Take note that the guest's kernel has panicked; ``run`` ends once it has told about it."""
+        if self._panic_message is None:
+            self._panic_message = message
+            self._panic_deadline = self.vcpu.instructions + PANIC_GRACE
+            self.vcpu.request_stop()
+
+    def end(self, outcome: Outcome) -> None:
+        """Let ``run`` return ``outcome`` after the present instruction."""
+        self._outcome = outcome
+        self.vcpu.request_stop()
+
+    def interrupt(self) -> None:
+        """Let ``run`` return, because the user wants it."""
+        self.end(Interrupted())
+
+    def request_reset(self) -> None:
+        """Let ``run`` reboot the guest after the present instruction."""
+        self._reset_requested = True
+        self.vcpu.request_stop()
+
+    def _console_byte(self, byte: int) -> None:
+        self._note_activity()
+        self._transmit(byte)
+
+    def _receive(self, data: bytes) -> None:
+        if data and self.console is not None:
+            self._note_activity()
+            self.console.receive(data)
+
+    def _note_activity(self) -> None:
+        self._active_instructions = self.vcpu.instructions
+        self._active_time = self.clock.now()
+
+    # The run loop
+
+    def run(self, budget: int, *, reset_limit: int, host: Host | None = None) -> Outcome:
+        """Run until the guest ends, and return how.
+
+        It may execute ``budget`` instructions and reset itself ``reset_limit`` times. While input may still
+        come from ``host``, the budget counts from the last byte received or sent on the console.
+        """
+        start, resets = self.vcpu.instructions, self.resets
+        self._outcome = None
+        while self._outcome is None:
+            if host is not None:
+                self._receive(host.poll())
+            attended = host is not None and host.is_open()
+            counted_from = max(start, self._active_instructions) if attended else start
+            remaining = counted_from + budget - self.vcpu.instructions
+            if remaining <= 0:
+                self._outcome = self._no_progress(f"it has executed {budget} instructions")
+                break
+            self._handle(self.vcpu.run(min(remaining, SLICE)), host if attended else None)
+            if self._reset_requested and self._outcome is None and self._panic_message is None:
+                if self.resets - resets == reset_limit:
+                    self._outcome = ResetLimit(reset_limit)
+                else:
+                    self.reset(BootReason.GUEST_RESET)
+        return self._outcome
+
+    def _handle(self, run_exit: RunExit, host: Host | None) -> None:
+        if run_exit is RunExit.IDLE:
+            self._idle(host)
+        elif run_exit is RunExit.RESET:
+            self._reset_requested = True
+        if self._panic_message is not None and self._panic_is_over():
+            self._outcome = Panicked(self._panic_message)
+
+    def _panic_is_over(self) -> bool:
+        """Tell whether a kernel that has panicked has ended in its way, or will not any more."""
+        ended = self._outcome is not None and not isinstance(self._outcome, Interrupted)
+        return ended or self._reset_requested or self.vcpu.instructions >= self._panic_deadline
+
+    def _idle(self, host: Host | None) -> None:
+        """Let guest time pass up to the next event, or to the input that comes before it."""
+        now, due = self.clock.now(), self.clock.next_event()
+        if host is not None:
+            data, passed = host.wait(None if due is None else max(due - now, 0))
+            self._receive(data)
+            until = now + passed
+        elif due is None:
+            self._outcome = self._no_progress("it idles, and nothing is due that could wake it")
+            return
+        elif due - self._active_time > IDLE_LIMIT:
+            limit = IDLE_LIMIT // NANOSECONDS_PER_SECOND
+            self._outcome = self._no_progress(f"it has idled for {limit} s of guest time")
+            return
+        else:
+            until = due
+        self.vcpu.skip_to(until)
+
+    def _no_progress(self, reason: str) -> NoProgress:
+        return NoProgress(reason, self.vcpu.state.pc, self.vcpu.state.lr)
+
+
+class _PvctlHost:
+    """What pvctl asks of the machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def shutdown(self, code: int) -> None:
+        self._machine.end(PoweredOff(code))
+
+    def reset(self, kind: ResetKind) -> None:
+        self._machine.request_reset()
+
+    def crash(self, kind: CrashKind) -> None:
+        # A crash kernel that takes over goes on with its work: it ends the guest itself.
+        if kind is CrashKind.PANICKED:
+            self._machine.panicked("reported through pvctl")

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The connections between the devices of one machine: interrupts, the console, the machine as host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paradrive.cpu.clock import Clock
+    from paradrive.cpu.models import CpuModel
+    from paradrive.devices.interrupt import InterruptLine
+    from paradrive.devices.mpic import Mpic
+    from paradrive.devices.ns16550 import Ns16550
+    from paradrive.devices.pvctl import PvctlHost
+    from paradrive.machine.devicetree import Node
+
+
+class Surroundings(NamedTuple):
+    """What is there before the devices are: guest time, the core, and the machine around them."""
+
+    clock: Clock
+    cpu_model: CpuModel
+    #: The core's external interrupt input.
+    interrupt_cpu: Callable[[bool], None]
+    #: Called with each byte which the console's UART sends.
+    transmit: Callable[[int], None]
+    #: Called when the guest asks the board for a reset.
+    reset_requested: Callable[[], None]
+    pvctl_host: PvctlHost
+
+
+class Wiring:
+    """The connections of one machine, which grow while its devices are built, interrupt controller first."""
+
+    def __init__(self, surroundings: Surroundings, console_node: Node | None) -> None:
+        self.surroundings = surroundings
+        #: The node of the UART which is the kernel's console, None where the tree names none.
+        self.console_node = console_node
+        self.console: Ns16550 | None = None
+        self.mpic: Mpic | None = None
+        self._mpic_node: Node | None = None
+
+    def add_interrupt_controller(self, node: Node, mpic: Mpic) -> None:
+        """Let the devices built from now on raise their interrupts at ``mpic``."""
+        if self.mpic is not None:
+            raise node.error("is a second interrupt controller, and the CPU has one input")
+        self.mpic = mpic
+        self._mpic_node = node
+
+    def first_interrupt(self, node: Node) -> InterruptLine | None:
+        """Return a new line for the node's first interrupt, None where the tree gives it none.
+
+        Raises DeviceTreeError when it goes to something without a model, or to no existing input.
+        """
+        specifiers = node.interrupts()
+        if not specifiers:
+            return None
+        controller, cells = specifiers[0]
+        if self.mpic is None or controller is not self._mpic_node:
+            raise node.error(f"its interrupt parent {controller.path} has no model")
+        try:
+            # The first cell is the source's number, of 2 cells (Open PIC) as of 4 (Freescale).
+            return self.mpic.source(cells[0])
+        except ValueError as error:
+            raise node.error(str(error)) from None

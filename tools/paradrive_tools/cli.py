@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command ``paradrive``.
+
+Each sub-command is a module with ``add_command``, which adds the options and what executes them; it imports
+what it works with only when it is executed, so that no command waits for the others.
+Exit status 2 means bad input, told in one line on standard error; the others are the sub-commands' own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from paradrive_tools import run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXIT_BAD_INPUT = 2
+COMMANDS = (run,)
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the message on standard error."""
+        self.exit(EXIT_BAD_INPUT, f"paradrive: error: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Execute one command line, by default that of the process, and return the exit status."""
+    parser = OneLineParser(
+        prog="paradrive", description="Run and check Linux drivers of paravirtual devices."
+    )
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_command(subparsers)
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as end:  # help has been printed, or what is wrong with an option
+        return int(end.code or 0)
+    return int(options.execute(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A trace of device accesses: one line each, with blanks between the columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paradrive.machine.inputs import InputError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from paradrive.cpu.clock import Clock
+    from paradrive.devices.bus import MmioAccess
+
+HEADING = "# guest-time-ns device register direction size value\n"
+
+
+class MmioTrace:
+    """Writes the accesses to a file while its ``with`` block runs; InputError when it cannot be created.
+
+    ``record`` is called from inside the guest's accesses, where nothing may raise: when the file cannot
+    take any more, the trace ends and ``problem`` says why.
+    """
+
+    def __init__(self, path: str, clock: Clock) -> None:
+        self.problem = ""
+        self._clock = clock
+        try:
+            self._file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 (closed by __exit__)
+        except (OSError, ValueError) as error:
+            raise InputError(path, getattr(error, "strerror", None) or str(error)) from None
+        self._write(HEADING)
+
+    def __enter__(self) -> MmioTrace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._file.close()
+        except OSError as problem:
+            self.problem = self.problem or str(problem)
+
+    def record(self, access: MmioAccess) -> None:
+        """Write the line of one access."""
+        direction = "write" if access.is_write else "read"
+        value = f"{access.value:#0{2 + 2 * access.size}x}"
+        self._write(
+            f"{self._clock.now()} {access.device} {access.register} {direction} {access.size} {value}\n"
+        )
+
+    def _write(self, line: str) -> None:
+        if self.problem:
+            return
+        try:
+            self._file.write(line)
+        except OSError as error:
+            self.problem = str(error)

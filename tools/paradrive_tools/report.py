@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The report of a run as JSON, for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paradrive.machine.inputs import InputError
+
+if TYPE_CHECKING:
+    from paradrive.machine.machine import Machine
+    from paradrive_tools.verdict import Verdict
+
+
+def report(machine: Machine, verdict: Verdict, seconds: float) -> dict[str, object]:
+    """Return the report; ``seconds`` are the host's, ``guest_seconds`` the guest's."""
+    errors = machine.bus.guest_errors
+    return {
+        "outcome": verdict.kind,
+        "exit_status": verdict.exit_status,
+        "message": verdict.sentence,
+        "instructions": machine.vcpu.instructions,
+        "seconds": round(seconds, 6),
+        "guest_seconds": machine.clock.now() / 1e9,
+        "resets": machine.resets,
+        "unimplemented": dict(machine.vcpu.unimplemented),
+        "guest_errors": {"count": errors.count, "first": [str(error) for error in errors.entries]},
+        "warnings": machine.warnings,
+    }
+
+
+def write_report(path: str, machine: Machine, verdict: Verdict, seconds: float) -> None:
+    """Write the report to a file, which is complete or untouched; InputError when that cannot be done."""
+    text = json.dumps(report(machine, verdict, seconds), indent=2) + "\n"
+    try:
+        target = Path(path)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123 (a descriptor)
+                file.write(text)
+            os.chmod(temporary, 0o644)  # noqa: PTH101
+            os.replace(temporary, target)  # noqa: PTH105
+        except BaseException:
+            os.unlink(temporary)  # noqa: PTH108
+            raise
+    except (OSError, ValueError) as error:
+        raise InputError(path, getattr(error, "strerror", None) or str(error)) from None

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``paradrive run``: boot a machine with its console on the terminal, and say how it ended."""
+
+from __future__ import annotations
+
+import argparse
+
+EXIT_POWERED_OFF = 0
+EXIT_BAD_INPUT = 2
+EXIT_RESET_LIMIT = 3
+EXIT_PANICKED = 4
+EXIT_NO_PROGRESS = 5
+#: The guest's own exit codes from 1 are told as 64 + code, the last status standing for all larger ones.
+EXIT_GUEST_CODE = 64
+EXIT_GUEST_CODE_LAST = 127
+#: 128 + SIGINT, as a shell has it.
+EXIT_INTERRUPTED = 130
+
+STATUSES = f"""\
+exit status:
+  {EXIT_POWERED_OFF}        the guest powered off through pvctl with exit code 0
+  {EXIT_GUEST_CODE + 1}..{EXIT_GUEST_CODE_LAST}  the guest powered off with another exit code: \
+{EXIT_GUEST_CODE} + code, {EXIT_GUEST_CODE_LAST} for all from {EXIT_GUEST_CODE_LAST - EXIT_GUEST_CODE}
+  {EXIT_BAD_INPUT}        bad input: a file or an option cannot be used
+  {EXIT_RESET_LIMIT}        the guest wanted to reset itself more often than --reset-limit allows
+  {EXIT_PANICKED}        the guest's kernel panicked
+  {EXIT_NO_PROGRESS}        no progress: --max-instructions executed, or idle without anything to wait for
+  {EXIT_INTERRUPTED}      interrupted (Ctrl-C)
+"""
+
+#: More than 200 boots; the compiled engine takes some seconds for it.
+DEFAULT_BUDGET = 2_000_000_000
+DEFAULT_RESET_LIMIT = 8
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_PAGE = 4096
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the sub-command and its options."""
+    command = commands.add_parser(
+        "run",
+        help="boot a guest and run it to its end",
+        description="Boot a guest with its console on the terminal. For --kernel, --initrd and --dtb "
+        "the project's own guest stands in, which is built first if need be.",
+        epilog=STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(execute=_execute)
+    add = command.add_argument
+    add("--machine", default="ppce500", metavar="NAME", help="ppce500 (default) or mpc8544ds")
+    add("--cpu", default="e500v2", metavar="NAME", help="e500v2 (default) or e500mc")
+    add("--memory", type=memory_size, metavar="SIZE", help="RAM, such as 128M; default: as the tree says")
+    add("--kernel", metavar="FILE", help="vmlinux, an ELF file")
+    add("--initrd", metavar="FILE", help="initial RAM disk or initramfs")
+    add("--dtb", metavar="FILE", help="device tree blob")
+    add("--append", metavar="ARGUMENTS", help="kernel arguments; default: as the tree says")
+    add("--engine", choices=("compiled", "reference"), default="compiled", help="default: compiled")
+    add(
+        "--max-instructions",
+        type=natural,
+        default=DEFAULT_BUDGET,
+        metavar="N",
+        help=f"give up after N instructions (default: {DEFAULT_BUDGET}); as long as standard input is open, "
+        "they count from the last byte on the console",
+    )
+    add(
+        "--reset-limit",
+        type=natural,
+        default=DEFAULT_RESET_LIMIT,
+        metavar="N",
+        help=f"let the guest reset itself N times (default: {DEFAULT_RESET_LIMIT})",
+    )
+    add("--trace-mmio", metavar="FILE", help="write a line for each access to a device")
+    add("--json", metavar="FILE", help="write a report of the run")
+
+
+def _execute(options: argparse.Namespace) -> int:
+    from paradrive_tools.session import execute
+
+    return execute(options)
+
+
+def natural(text: str) -> int:
+    """Return a whole number from 0; ArgumentTypeError for anything else."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
+    return int(text)
+
+
+def memory_size(text: str) -> int:
+    """Return a size in bytes, a multiple of the page size; K, M and G stand for powers of 1024."""
+    unit = _UNITS.get(text[-1:].upper(), 1)
+    size = natural(text[:-1] if unit > 1 else text) * unit
+    if size == 0 or size % _PAGE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of whole pages of {_PAGE} bytes")
+    return size

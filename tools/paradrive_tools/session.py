@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One run of a machine from the command line: files in, console in between, verdict out.
+
+A user waits for all that happens here before the guest's first instruction, so what only some runs
+need (symbols, report, trace, the guest's builder) is imported where it is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from paradrive.guest.console import Console
+from paradrive.guest.terminal import InputStream, keys_unbuffered, on_interrupt
+from paradrive.machine.blob import MAX_BLOB_SIZE
+from paradrive.machine.board import board_named
+from paradrive.machine.boot import Initrd
+from paradrive.machine.devicetree import DeviceTree
+from paradrive.machine.elf_kernel import load_kernel
+from paradrive.machine.inputs import InputError, read_input
+from paradrive.machine.machine import Configuration, Machine, cpu_named
+from paradrive_tools.run import EXIT_BAD_INPUT
+from paradrive_tools.verdict import judge
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+PANIC_TEXT = "Kernel panic - not syncing"
+MAX_INITRD_SIZE = 1 << 28
+_STANDARD_INPUT, _STANDARD_OUTPUT = 0, 1
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the guest, print the verdict and return the exit status, as ``run.STATUSES`` lists them."""
+    try:
+        return _run(options)
+    except InputError as error:
+        print(f"paradrive: error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+
+
+def _run(options: argparse.Namespace) -> int:
+    started = time.monotonic()
+    output = Output(_STANDARD_OUTPUT)
+    console = Console(output.write)
+    machine = Machine(configuration(options), console.transmit)
+    console.watch(PANIC_TEXT, machine.panicked)
+    for warning in machine.warnings:
+        print(f"paradrive: warning: {warning}", file=sys.stderr)
+    with (
+        _trace(machine, options.trace_mmio),
+        on_interrupt(machine.interrupt),
+        keys_unbuffered(_STANDARD_INPUT),
+    ):
+        outcome = machine.run(
+            options.max_instructions,
+            reset_limit=options.reset_limit,
+            host=InputStream(_STANDARD_INPUT, before_wait=console.flush),
+        )
+    console.end()
+    seconds = time.monotonic() - started
+    verdict = judge(outcome, machine)
+    if options.json:
+        from paradrive_tools.report import write_report
+
+        write_report(options.json, machine, verdict, seconds)
+    total = f"after {machine.vcpu.instructions} instructions in {seconds:.2f} s"
+    output.write(f"paradrive: {verdict.sentence} {total}\n".encode())
+    machine.destroy()
+    return verdict.exit_status
+
+
+def configuration(options: argparse.Namespace) -> Configuration:
+    """Return what the options describe; InputError where a file or a name cannot be used."""
+    board_named(options.machine)
+    cpu_named(options.cpu)
+    kernel, initrd, dtb = _files(options)
+    return Configuration(
+        tree=DeviceTree(read_input(dtb, MAX_BLOB_SIZE), dtb),
+        kernel=load_kernel(kernel),
+        initrd=Initrd(initrd, read_input(initrd, MAX_INITRD_SIZE)),
+        machine=options.machine,
+        cpu=options.cpu,
+        memory_size=options.memory,
+        command_line=options.append,
+        engine=options.engine,
+    )
+
+
+def _files(options: argparse.Namespace) -> tuple[str, str, str]:
+    """Return kernel, initrd and device tree; the project's guest stands in for what is not given."""
+    if options.kernel and options.initrd and options.dtb:
+        return options.kernel, options.initrd, options.dtb
+    from paradrive_tools.guest_build import BuildError, ensure_guest
+
+    try:
+        guest = ensure_guest(options.cpu)
+    except BuildError as error:
+        raise InputError("guest", str(error)) from None
+    return (
+        options.kernel or str(guest.kernel),
+        options.initrd or str(guest.initrd),
+        options.dtb or str(guest.dtb),
+    )
+
+
+@contextlib.contextmanager
+def _trace(machine: Machine, path: str | None) -> Iterator[None]:
+    """Trace the machine's device accesses to a file, if one is given."""
+    if path is None:
+        yield
+        return
+    from paradrive_tools.mmio_trace import MmioTrace
+
+    with MmioTrace(path, machine.clock) as trace:
+        machine.bus.trace = trace.record
+        yield
+    if trace.problem:
+        print(f"paradrive: warning: {path}: the trace is incomplete: {trace.problem}", file=sys.stderr)
+
+
+class Output:
+    """A file descriptor that takes the console; what nobody reads any more is dropped.
+
+    It is written to from inside the guest's accesses to its UART, where nothing may raise.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._broken = False
+
+    def write(self, data: bytes) -> None:
+        """Write all of ``data``."""
+        try:
+            while data and not self._broken:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError:
+            self._broken = True

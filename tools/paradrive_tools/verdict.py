@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The verdict on a run: one line, and the exit status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from paradrive.machine.inputs import InputError, read_input
+from paradrive.machine.outcome import NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
+from paradrive_tools import run
+
+if TYPE_CHECKING:
+    from paradrive.machine.machine import Machine
+
+
+class Verdict(NamedTuple):
+    """How a run ended: for programs (``kind``, ``exit_status``) and for people (``sentence``)."""
+
+    kind: str
+    exit_status: int
+    sentence: str
+
+
+def judge(outcome: Outcome, machine: Machine) -> Verdict:
+    """Return the verdict on ``outcome``."""
+    if isinstance(outcome, PoweredOff):
+        sentence = f"guest powered off through pvctl (SHUTDOWN, exit code {outcome.code})"
+        return Verdict("powered-off", _status_of_code(outcome.code), sentence)
+    if isinstance(outcome, ResetLimit):
+        sentence = f"guest reached the reset limit: it wanted more than {outcome.limit} resets"
+        return Verdict("reset-limit", run.EXIT_RESET_LIMIT, sentence)
+    if isinstance(outcome, Panicked):
+        return Verdict("panicked", run.EXIT_PANICKED, f"guest panicked: {outcome.message}")
+    if isinstance(outcome, NoProgress):
+        names = _Names(machine)
+        place = f"at {names.of(outcome.pc)}, called from {names.of(outcome.link)}"
+        sentence = f"guest makes no progress: {outcome.reason}; {place}"
+        return Verdict("no-progress", run.EXIT_NO_PROGRESS, sentence + _unimplemented(machine))
+    return Verdict("interrupted", run.EXIT_INTERRUPTED, "interrupted")
+
+
+def _status_of_code(code: int) -> int:
+    return min(run.EXIT_GUEST_CODE + code, run.EXIT_GUEST_CODE_LAST) if code else run.EXIT_POWERED_OFF
+
+
+def _unimplemented(machine: Machine) -> str:
+    """Return what may explain a hang: instructions the core does not have, as on another CPU's kernel."""
+    counts = machine.vcpu.unimplemented.most_common(1)
+    return f"; the core does not implement {counts[0][0]} (met {counts[0][1]} times)" if counts else ""
+
+
+class _Names:
+    """Names of code addresses, from the symbols of the kernel's file."""
+
+    def __init__(self, machine: Machine) -> None:
+        from paradrive.guest.symbols import Symbols
+        from paradrive.machine.elf_kernel import MAX_KERNEL_SIZE
+
+        self._kernel = machine.kernel
+        try:
+            self._symbols = Symbols.read(read_input(self._kernel.source, MAX_KERNEL_SIZE))
+        except InputError:  # gone since it was loaded
+            self._symbols = Symbols([])
+
+    def of(self, address: int) -> str:
+        """Return the name and the address; early on a kernel runs at physical addresses."""
+        linked = (address + self._kernel.virtual_offset) & 0xFFFF_FFFF
+        name = self._symbols.describe(address) or self._symbols.describe(linked)
+        return f"{name} ({address:#010x})" if name else f"{address:#010x}"
