@@ -107,14 +107,14 @@ class Device(abc.ABC):
     def load(self, state: Mapping[str, object]) -> None:
         """Continue from a saved state; a subclass loads its own keys after calling this.
 
-        What an older version did not save gets its power-on value. Raises ValueError when the
-        state is newer than this model or malformed; the device must be reset or loaded again then.
+        What an older version did not save gets its power-on value. Interrupt lines go straight to their
+        levels of then, without a pulse. Raises ValueError when the state is newer than this
+        model or malformed; the device must be reset or loaded again then.
         """
         version = saved_integer(self, state, "version", 0)
         if not 1 <= version <= self.state_version:
             known = f"this model understands 1 to {self.state_version}"
             raise ValueError(f"{self.name}: saved state has version {version}, {known}")
-        self.reset()
 
     def destroy(self) -> None:
         """Let go of what the device holds outside itself, such as timers; it is not used any more after."""
@@ -137,16 +137,21 @@ class Device(abc.ABC):
 
 
 def saved_integer(device: Device, state: Mapping[str, object], key: str, default: int) -> int:
-    """Return the integer saved under ``key``, ``default`` where there is none; ValueError for another type."""
+    """Return the integer saved under ``key``, ``default`` where there is none; else ValueError."""
     value = state.get(key, default)
     if not isinstance(value, int):
         raise ValueError(f"{device.name}: saved state: {key} is not an integer")
     return value
 
 
-def saved_integers(device: Device, state: Mapping[str, object], key: str, default: list[int]) -> list[int]:
-    """Return the integers saved under ``key``, ``default`` where there are none; ValueError for another type."""
-    value = state.get(key, default)
-    if not isinstance(value, list) or not all(isinstance(item, int) for item in value):
+def saved_integers(device: Device, state: Mapping[str, object], key: str, limit: int) -> list[int]:
+    """Return the integers saved under ``key``, none where nothing was saved.
+
+    Raises ValueError for another type and for integers that are not in ``range(limit)``.
+    """
+    values = state.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(value, int) for value in values):
         raise ValueError(f"{device.name}: saved state: {key} is not a list of integers")
-    return value
+    if not all(0 <= value < limit for value in values):
+        raise ValueError(f"{device.name}: saved state: {key} holds integers outside 0..{limit - 1}")
+    return values

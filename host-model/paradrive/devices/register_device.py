@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Devices whose registers are declared: what the declarations of ``registers`` yield."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from paradrive.devices.device import Device, State
+from paradrive.devices.registers import Declaration, RegisterArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class RegisterDevice(Device):
+    """A device whose registers are declared as class attributes."""
+
+    #: The declarations by ascending offset; filled in for each class.
+    registers: ClassVar[tuple[Declaration, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        by_name = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
+        declarations = (value for value in by_name.values() if isinstance(value, Declaration))
+        cls.registers = tuple(sorted(declarations, key=lambda register: register.offset))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._readable: dict[int, tuple[Declaration, int]] = {}
+        self._writable: dict[int, tuple[Declaration, int]] = {}
+        for register in self.registers:
+            register.initialise(self)
+            if not register.banked:
+                self._place(register)
+
+    def _place(self, register: Declaration) -> None:
+        """Enter a declaration into the maps by offset; TypeError when another one is there."""
+        for offset, index in register.places(self):
+            for places, defined in (
+                (self._readable, register.readable),
+                (self._writable, register.is_writable),
+            ):
+                if defined:
+                    taken = places.setdefault(offset, (register, index))[0]
+                    if taken is not register:
+                        raise TypeError(
+                            f"{self.name}: {register.name} and {taken.name} are both at {offset:#x}"
+                        )
+
+    def reader(self, offset: int, size: int) -> Callable[[], int]:
+        """Return the function that performs one read of the register here."""
+        register, index = self._readable.get(offset, (None, 0))
+        if register is None or register.width != size:
+            return self.undefined_reader(offset, size)
+        return register.reader(self, index)
+
+    def writer(self, offset: int, size: int) -> Callable[[int], None]:
+        """Return the function that performs one write of the register here."""
+        register, index = self._writable.get(offset, (None, 0))
+        if register is None or register.width != size:
+            return self.undefined_writer(offset, size)
+        return register.writer(self, index)
+
+    def register_name(self, offset: int, is_write: bool) -> str:
+        """Return the declared name, the offset where nothing is declared."""
+        register, index = (self._writable if is_write else self._readable).get(offset, (None, 0))
+        return super().register_name(offset, is_write) if register is None else register.name_of(index)
+
+    def reset(self) -> None:
+        """Give all registers but the constant ones their value after power-on."""
+        for register in self.registers:
+            if not register.constant:
+                register.initialise(self)
+
+    def save(self) -> State:
+        """Return the state with all registers but the constant ones."""
+        values: dict[str, object] = {}
+        for register in self.registers:
+            if not register.constant:
+                value = vars(self)[register.name]
+                values[register.name] = list(value) if isinstance(value, list) else value
+        return super().save() | {"registers": values}
+
+    def load(self, state: Mapping[str, object]) -> None:
+        """Continue from a saved state; ValueError also for unknown registers and values they cannot hold."""
+        super().load(state)
+        saved = state.get("registers")
+        if not isinstance(saved, dict):
+            raise ValueError(f"{self.name}: saved state: registers are missing")
+        known = {register.name: register for register in self.registers if not register.constant}
+        for name in known.keys() - saved.keys():
+            known[name].initialise(self)
+        for name, value in saved.items():
+            if name not in known or not known[name].restore(self, value):
+                raise ValueError(f"{self.name}: saved state: register {name} is unknown or has a bad value")
+
+
+def describe(device: type[RegisterDevice]) -> str:
+    """Return the register map of a device class as a table in Markdown."""
+    lines = ["| offset | name | width | access | reset | meaning |", "|---|---|---|---|---|---|"]
+    for register in device.registers:
+        offset, name = f"{register.offset:#04x}", register.name
+        if isinstance(register, RegisterArray):
+            strides = (f" + n * {stride:#x}" for _, stride in register.dimensions)
+            offset, name = f"{offset}{''.join(strides)}", f"{name}[]"
+        fields = ", ".join(f"{field} {value:#x}" for field, value in register.field_names().items())
+        meaning = f"{register.doc} {fields}." if fields else register.doc
+        reset = "host" if register.constant else f"{register.reset:#x}"
+        access = register.access.value
+        cells = (offset, name, str(register.width), access, reset, meaning)
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(lines) + "\n"
