@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The UART 16550 with its FIFOs.
+
+Source: National Semiconductor PC16550D data sheet (1995), section 8 "Registers". Characters take no
+guest time: the transmitter is always empty, and input that is there has arrived as a whole, so the
+character timeout is due as soon as the FIFO holds less than its trigger level. Break, parity
+and framing errors do not occur.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from paradrive.devices.device import State, saved_integer, saved_integers
+from paradrive.devices.register_device import RegisterDevice
+from paradrive.devices.registers import RO, RW, WO, Fields, Register
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from paradrive.devices.interrupt import InterruptLine
+
+FIFO_DEPTH = 16
+
+
+class InterruptEnable(Fields):
+    """Bits of IER."""
+
+    RECEIVED_DATA = 0x01
+    TRANSMITTER_EMPTY = 0x02
+    LINE_STATUS = 0x04
+    MODEM_STATUS = 0x08
+
+
+class InterruptIdentification(Fields):
+    """Values of IIR by rising priority, and its bits that tell of the FIFOs."""
+
+    NONE = 0x01
+    MODEM_STATUS = 0x00
+    TRANSMITTER_EMPTY = 0x02
+    RECEIVED_DATA = 0x04
+    CHARACTER_TIMEOUT = 0x0C
+    LINE_STATUS = 0x06
+    FIFOS_ENABLED = 0xC0
+
+
+class FifoControl(Fields):
+    """Bits of FCR."""
+
+    ENABLE = 0x01
+    CLEAR_RECEIVER = 0x02
+    CLEAR_TRANSMITTER = 0x04
+    TRIGGER = 0xC0
+
+
+#: Fill levels that FCR[TRIGGER] selects, in bytes.
+TRIGGER_LEVELS = (1, 4, 8, 14)
+
+
+class LineControl(Fields):
+    """Bits of LCR."""
+
+    WORD_LENGTH = 0x03
+    STOP_BITS = 0x04
+    PARITY = 0x38
+    BREAK = 0x40
+    DIVISOR_LATCH_ACCESS = 0x80
+
+
+class ModemControl(Fields):
+    """Bits of MCR."""
+
+    DTR = 0x01
+    RTS = 0x02
+    OUT1 = 0x04
+    OUT2 = 0x08
+    LOOPBACK = 0x10
+
+
+class LineStatus(Fields):
+    """Bits of LSR."""
+
+    DATA_READY = 0x01
+    OVERRUN = 0x02
+    PARITY_ERROR = 0x04
+    FRAMING_ERROR = 0x08
+    BREAK = 0x10
+    THR_EMPTY = 0x20
+    TRANSMITTER_EMPTY = 0x40
+
+
+class ModemStatus(Fields):
+    """Bits of MSR."""
+
+    CHANGED_CTS = 0x01
+    CHANGED_DSR = 0x02
+    ENDED_RI = 0x04
+    CHANGED_DCD = 0x08
+    CTS = 0x10
+    DSR = 0x20
+    RI = 0x40
+    DCD = 0x80
+
+
+CHANGES = 0x0F
+# The other end of the line is there and ready.
+CONNECTED = ModemStatus.CTS | ModemStatus.DSR | ModemStatus.DCD
+TRANSMITTER_IDLE = LineStatus.THR_EMPTY | LineStatus.TRANSMITTER_EMPTY
+LOOPED_BACK = (
+    (ModemControl.RTS, ModemStatus.CTS),
+    (ModemControl.DTR, ModemStatus.DSR),
+    (ModemControl.OUT1, ModemStatus.RI),
+    (ModemControl.OUT2, ModemStatus.DCD),
+)
+
+
+class Ns16550(RegisterDevice):
+    """One UART; registers are bytes at consecutive offsets.
+
+    ``interrupt`` is its line, ``transmit`` is called with each byte sent. Input waits in a queue of the
+    host until the guest asserts RTS and its FIFO has room, as on a line with hardware flow control:
+    none is lost while a driver sets the port up.
+    """
+
+    compatible = ("ns16550", "ns16550a")
+
+    RBR = Register(0, RO, "Receiver buffer; reading takes the oldest byte received.", width=1)
+    THR = Register(0, WO, "Transmitter holding register.", width=1)
+    DLL = Register(0, RW, "Divisor latch, low byte; while LCR[DLAB].", width=1, banked=True)
+    IER = Register(1, RW, "Interrupt enable.", width=1, fields=InterruptEnable)
+    DLM = Register(1, RW, "Divisor latch, high byte; while LCR[DLAB].", width=1, banked=True)
+    IIR = Register(2, RO, "Interrupt identification.", width=1, fields=InterruptIdentification)
+    FCR = Register(2, WO, "FIFO control.", width=1, fields=FifoControl)
+    LCR = Register(3, RW, "Line control; only DLAB has an effect.", width=1, fields=LineControl)
+    MCR = Register(4, RW, "Modem control.", width=1, fields=ModemControl)
+    LSR = Register(5, RO, "Line status; reading clears errors.", width=1, reset=0x60, fields=LineStatus)
+    MSR = Register(6, RO, "Modem status; reading clears changes.", width=1, reset=0xB0, fields=ModemStatus)
+    SCR = Register(7, RW, "Scratch.", width=1)
+
+    def __init__(self, interrupt: InterruptLine, transmit: Callable[[int], None]) -> None:
+        super().__init__()
+        self._interrupt = interrupt
+        self._transmit = transmit
+        self._input: deque[int] = deque()
+        self._fifo: deque[int] = deque()
+        # The transmitter's emptiness has not been reported yet: set when it becomes empty or its interrupt is
+        # enabled, cleared when IIR has told of it (data sheet, 8.4).
+        self._empty_unreported = False
+
+    def receive(self, data: bytes) -> None:
+        """Queue input for the guest."""
+        self._input += data
+        self._refill()
+
+    def register_name(self, offset: int, is_write: bool) -> str:
+        """Return the declared name, minding the divisor latch."""
+        if offset < 2 and self.LCR & LineControl.DIVISOR_LATCH_ACCESS:
+            return ("DLL", "DLM")[offset]
+        return super().register_name(offset, is_write)
+
+    def reset(self) -> None:
+        """Return to the power-on state; input that the guest has not received yet stays queued."""
+        super().reset()
+        self._fifo.clear()
+        self._empty_unreported = False
+        self._update_interrupt()
+
+    def save(self) -> State:
+        """Return the registers, the receiver's FIFO and the queued input."""
+        return super().save() | {
+            "fifo": list(self._fifo),
+            "input": list(self._input),
+            "empty_unreported": int(self._empty_unreported),
+        }
+
+    def load(self, state: Mapping[str, object]) -> None:
+        """Continue from a saved state; queued input is replaced by the input that was queued then."""
+        super().load(state)
+        fifo = saved_integers(self, state, "fifo", 256)
+        if len(fifo) > FIFO_DEPTH:
+            raise ValueError(f"{self.name}: saved state: fifo holds more than {FIFO_DEPTH} bytes")
+        self._fifo = deque(fifo)
+        self._input = deque(saved_integers(self, state, "input", 256))
+        self._empty_unreported = bool(saved_integer(self, state, "empty_unreported", 0))
+        self._update_interrupt()
+
+    @RBR.on_read
+    def _read_rbr(self) -> int:
+        if self.LCR & LineControl.DIVISOR_LATCH_ACCESS:
+            return self.DLL
+        if not self._fifo:
+            return 0
+        value = self._fifo.popleft()
+        if not self._fifo:
+            self.LSR &= ~LineStatus.DATA_READY
+        self._refill()
+        return value
+
+    @THR.on_write
+    def _write_thr(self, value: int) -> None:
+        if self.LCR & LineControl.DIVISOR_LATCH_ACCESS:
+            self.DLL = value
+            return
+        if self.MCR & ModemControl.LOOPBACK:
+            self._loop_back(value)
+        else:
+            self._transmit(value)
+        self._empty_unreported = True
+        self._update_interrupt()
+
+    @IER.on_read
+    def _read_ier(self) -> int:
+        return self.DLM if self.LCR & LineControl.DIVISOR_LATCH_ACCESS else self.IER
+
+    @IER.on_write
+    def _write_ier(self, value: int) -> None:
+        if self.LCR & LineControl.DIVISOR_LATCH_ACCESS:
+            self.DLM = value
+            return
+        if value & ~self.IER & InterruptEnable.TRANSMITTER_EMPTY:
+            self._empty_unreported = True
+        self.IER = value & 0x0F
+        self._update_interrupt()
+
+    @IIR.on_read
+    def _read_iir(self) -> int:
+        cause = self._cause()
+        if cause == InterruptIdentification.TRANSMITTER_EMPTY:
+            self._empty_unreported = False
+            self._update_interrupt()
+        return cause | (InterruptIdentification.FIFOS_ENABLED if self.FCR & FifoControl.ENABLE else 0)
+
+    @FCR.on_write
+    def _write_fcr(self, value: int) -> None:
+        if value & FifoControl.CLEAR_RECEIVER or (value ^ self.FCR) & FifoControl.ENABLE:
+            self._fifo.clear()
+            self.LSR &= ~LineStatus.DATA_READY
+        # With ENABLE clear the other bits are not programmed (data sheet, 8.5).
+        self.FCR = value & (FifoControl.ENABLE | FifoControl.TRIGGER) if value & FifoControl.ENABLE else 0
+        self._refill()
+
+    @MCR.on_write
+    def _write_mcr(self, value: int) -> None:
+        self.MCR = value & 0x1F
+        if value & ModemControl.LOOPBACK:
+            lines = sum(status for control, status in LOOPED_BACK if value & control)
+        else:
+            lines = CONNECTED
+        old = self.MSR
+        changed = (old ^ lines) >> 4 & ~ModemStatus.ENDED_RI
+        ended_ri = (old & ~lines & ModemStatus.RI) >> 4
+        self.MSR = lines | old & CHANGES | changed | ended_ri
+        self._refill()
+
+    @LSR.on_read
+    def _read_lsr(self) -> int:
+        value = self.LSR
+        if value & LineStatus.OVERRUN:
+            self.LSR = value & ~LineStatus.OVERRUN
+            self._update_interrupt()
+        return value
+
+    @MSR.on_read
+    def _read_msr(self) -> int:
+        value = self.MSR
+        if value & CHANGES:
+            self.MSR = value & ~CHANGES
+            self._update_interrupt()
+        return value
+
+    def _depth(self) -> int:
+        return FIFO_DEPTH if self.FCR & FifoControl.ENABLE else 1
+
+    def _loop_back(self, value: int) -> None:
+        if len(self._fifo) < self._depth():
+            self._fifo.append(value)
+            self.LSR |= LineStatus.DATA_READY
+        else:
+            self.LSR |= LineStatus.OVERRUN
+
+    def _refill(self) -> None:
+        """Move queued input to the FIFO as far as the guest takes any and the FIFO has room."""
+        if self._input and self.MCR & (ModemControl.RTS | ModemControl.LOOPBACK) == ModemControl.RTS:
+            room = self._depth() - len(self._fifo)
+            for _ in range(min(room, len(self._input))):
+                self._fifo.append(self._input.popleft())
+            self.LSR |= LineStatus.DATA_READY
+        self._update_interrupt()
+
+    def _cause(self) -> int:
+        """Return the enabled cause of highest priority, as IIR tells it (data sheet, table IV)."""
+        enabled = self.IER
+        if enabled & InterruptEnable.LINE_STATUS and self.LSR & LineStatus.OVERRUN:
+            return InterruptIdentification.LINE_STATUS
+        if enabled & InterruptEnable.RECEIVED_DATA and self._fifo:
+            fifo_control = self.FCR
+            below_trigger = len(self._fifo) < TRIGGER_LEVELS[fifo_control >> 6]
+            if fifo_control & FifoControl.ENABLE and below_trigger:
+                return InterruptIdentification.CHARACTER_TIMEOUT
+            return InterruptIdentification.RECEIVED_DATA
+        if enabled & InterruptEnable.TRANSMITTER_EMPTY and self._empty_unreported:
+            return InterruptIdentification.TRANSMITTER_EMPTY
+        if enabled & InterruptEnable.MODEM_STATUS and self.MSR & CHANGES:
+            return InterruptIdentification.MODEM_STATUS
+        return InterruptIdentification.NONE
+
+    def _update_interrupt(self) -> None:
+        self._interrupt.set(self.IER != 0 and self._cause() != InterruptIdentification.NONE)
