@@ -17,7 +17,7 @@ SETUP := .venv/.complete
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: kernel ## Boot the guest on this terminal (MACHINE=, CPU=, RUN_ARGS=)
+run: $(SETUP) ## Boot the guest on this terminal (MACHINE=, CPU=, RUN_ARGS=)
 	@.venv/bin/paradrive run --machine $(MACHINE) --cpu $(CPU) $(RUN_ARGS)
 
 test: kernel ## Run the test suite (PYTEST_ARGS=)
@@ -26,7 +26,7 @@ test: kernel ## Run the test suite (PYTEST_ARGS=)
 check: kernel ## Check the sources: Python, driver, device trees, bindings
 	@$(PYTHON) -m paradrive_tools.source_checks $(CPU)
 
-bench: kernel ## Measure against QEMU; writes build/bench.json
+bench: $(SETUP) ## Measure against QEMU; writes build/bench.json
 	@.venv/bin/paradrive bench
 
 kernel: $(SETUP) ## Build what the guest boots: kernel, driver, initramfs, device tree (CPU=)
