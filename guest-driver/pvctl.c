@@ -75,7 +75,7 @@ static void pvctl_disable(void *data)
 	pvctl_write(data, PVCTL_ENABLE, 0);
 }
 
-/* Accept what both sides know; returns the features in use or an error */
+/* Accept what both the host and this driver know */
 static int pvctl_negotiate(struct pvctl *pvctl, u32 *enabled)
 {
 	u32 features = pvctl_read(pvctl, PVCTL_FEATURES);
