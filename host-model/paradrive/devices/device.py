@@ -150,8 +150,29 @@ def saved_integers(device: Device, state: Mapping[str, object], key: str, limit:
     Raises ValueError for another type and for integers that are not in ``range(limit)``.
     """
     values = state.get(key, [])
-    if not isinstance(values, list) or not all(isinstance(value, int) for value in values):
-        raise ValueError(f"{device.name}: saved state: {key} is not a list of integers")
-    if not all(0 <= value < limit for value in values):
-        raise ValueError(f"{device.name}: saved state: {key} holds integers outside 0..{limit - 1}")
+    if not isinstance(values, list) or not are_integers(values, limit):
+        raise ValueError(f"{device.name}: saved state: {key} is not a list of integers from 0 to {limit - 1}")
     return values
+
+
+def saved_rows(
+    device: Device, state: Mapping[str, object], key: str, limits: tuple[int, ...]
+) -> list[list[int]]:
+    """Return the rows of integers saved under ``key``, none where nothing was saved.
+
+    Raises ValueError unless each row has one integer in ``range(limit)`` for each of ``limits``.
+    """
+    rows = state.get(key, [])
+    if not isinstance(rows, list):
+        raise ValueError(f"{device.name}: saved state: {key} is not a list")
+    for row in rows:
+        if not isinstance(row, list) or len(row) != len(limits):
+            raise ValueError(f"{device.name}: saved state: {key} has a row without {len(limits)} columns")
+        if not all(are_integers([value], limit) for value, limit in zip(row, limits, strict=True)):
+            raise ValueError(f"{device.name}: saved state: {key} has a value that cannot be")
+    return rows
+
+
+def are_integers(values: list[object], limit: int) -> bool:
+    """Tell whether all values are integers in ``range(limit)``; fast, a restore checks thousands."""
+    return set(map(type, values)) <= {int} and all(map(range(limit).__contains__, values))

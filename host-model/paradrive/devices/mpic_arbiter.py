@@ -28,6 +28,7 @@ class VectorPriority(Fields):
 
 
 PRIORITY_SHIFT = 16
+HIGHEST_PRIORITY = 15
 
 
 class Source:
@@ -79,9 +80,9 @@ class Arbiter:
         self._task_priorities = task_priorities
         self._outputs = [InterruptLine(output) for output in outputs]
         self._requested: set[Source] = set()
-        # Of each CPU the interrupts in service, as pairs (priority, source number). Each one nests in
-        # one of lower priority, so that priorities rise and there are never more than 15.
-        self._in_service: list[list[tuple[int, int]]] = [[] for _ in self._outputs]
+        #: Of each CPU the interrupts in service, as pairs (priority, source number). Each one nests in
+        #: one of lower priority, so that priorities rise and there are never more than 15.
+        self.in_service: list[list[tuple[int, int]]] = [[] for _ in self._outputs]
 
     def request(self, source: Source, cpus: int) -> None:
         """Make ``source`` pending at exactly the CPUs of the mask ``cpus``, and update the outputs."""
@@ -96,7 +97,7 @@ class Arbiter:
         """Tell what the activity bit shows: the source is requested and not masked, or in service."""
         if source.requested and not source.masked:
             return True
-        return any(number == source.number for stack in self._in_service for _, number in stack)
+        return any(number == source.number for stack in self.in_service for _, number in stack)
 
     def acknowledge(self, cpu: int) -> Source | None:
         """Take the best request of a CPU into service; None when nothing interrupts (a spurious interrupt).
@@ -105,14 +106,14 @@ class Arbiter:
         """
         source = self._interrupting(cpu)
         if source is not None:
-            self._in_service[cpu].append((source.priority, source.number))
+            self.in_service[cpu].append((source.priority, source.number))
             self.update()
         return source
 
     def end_of_interrupt(self, cpu: int) -> None:
         """End the service of highest priority; without any, nothing happens."""
-        if self._in_service[cpu]:
-            self._in_service[cpu].pop()
+        if self.in_service[cpu]:
+            self.in_service[cpu].pop()
             self.update()
 
     def update(self) -> None:
@@ -120,27 +121,25 @@ class Arbiter:
         for cpu, output in enumerate(self._outputs):
             output.set(self._interrupting(cpu) is not None)
 
-    def reset(self) -> None:
-        """Forget all requests and services."""
-        self.load([0] * len(self._sources), [[] for _ in self._outputs])
+    def requests(self) -> dict[int, int]:
+        """Return the numbers of the sources that are requested, and at which CPUs (a mask)."""
+        return {source.number: source.requested for source in self._requested}
 
-    def load(self, requested: list[int], in_service: list[list[tuple[int, int]]]) -> None:
-        """Replace the requests of all sources and the services of all CPUs, and update the outputs."""
-        for source, cpus in zip(self._sources, requested, strict=True):
-            source.requested = cpus
-        self._requested = {source for source in self._sources if source.requested}
-        self._in_service = in_service
+    def load(self, requests: dict[int, int], in_service: list[list[tuple[int, int]]]) -> None:
+        """Replace all requests (as ``requests``) and the services of all CPUs, and update the outputs."""
+        for source in self._requested:
+            source.requested = 0
+        for number, cpus in requests.items():
+            self._sources[number].requested = cpus
+        self._requested = {self._sources[number] for number in requests}
+        self.in_service = in_service
         self.update()
-
-    def in_service(self, cpu: int) -> list[tuple[int, int]]:
-        """Return priorities and source numbers of what a CPU has in service, by rising priority."""
-        return self._in_service[cpu]
 
     def _interrupting(self, cpu: int) -> Source | None:
         """Return the source that interrupts a CPU now: the best request, if it beats task and service."""
         best, best_priority = None, self._task_priorities[cpu]
-        if self._in_service[cpu]:
-            best_priority = max(best_priority, self._in_service[cpu][-1][0])
+        if self.in_service[cpu]:
+            best_priority = max(best_priority, self.in_service[cpu][-1][0])
         for source in self._requested:
             if not source.requested >> cpu & 1 or source.masked:
                 continue

@@ -17,12 +17,17 @@ class RegisterDevice(Device):
 
     #: The declarations by ascending offset; filled in for each class.
     registers: ClassVar[tuple[Declaration, ...]] = ()
+    #: Those whose values reset, save and load concern, by name.
+    variable_registers: ClassVar[dict[str, Declaration]] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         by_name = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
         declarations = (value for value in by_name.values() if isinstance(value, Declaration))
         cls.registers = tuple(sorted(declarations, key=lambda register: register.offset))
+        cls.variable_registers = {
+            register.name: register for register in cls.registers if not register.constant
+        }
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,17 +73,15 @@ class RegisterDevice(Device):
 
     def reset(self) -> None:
         """Give all registers but the constant ones their value after power-on."""
-        for register in self.registers:
-            if not register.constant:
-                register.initialise(self)
+        for register in self.variable_registers.values():
+            register.initialise(self)
 
     def save(self) -> State:
         """Return the state with all registers but the constant ones."""
         values: dict[str, object] = {}
-        for register in self.registers:
-            if not register.constant:
-                value = vars(self)[register.name]
-                values[register.name] = list(value) if isinstance(value, list) else value
+        for name in self.variable_registers:
+            value = vars(self)[name]
+            values[name] = list(value) if isinstance(value, list) else value
         return super().save() | {"registers": values}
 
     def load(self, state: Mapping[str, object]) -> None:
@@ -87,7 +90,7 @@ class RegisterDevice(Device):
         saved = state.get("registers")
         if not isinstance(saved, dict):
             raise ValueError(f"{self.name}: saved state: registers are missing")
-        known = {register.name: register for register in self.registers if not register.constant}
+        known = self.variable_registers
         for name in known.keys() - saved.keys():
             known[name].initialise(self)
         for name, value in saved.items():

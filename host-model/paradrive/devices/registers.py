@@ -29,6 +29,8 @@ import enum
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, overload
 
+from paradrive.devices.device import are_integers
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -154,10 +156,6 @@ class Declaration(abc.ABC):
     def writer(self, device: RegisterDevice, index: int) -> Callable[[int], None]:
         """Return the function that performs one write."""
 
-    def is_value(self, value: object) -> bool:
-        """Tell whether the register can hold ``value``."""
-        return isinstance(value, int) and 0 <= value <= self.mask
-
     def written(self, old: int, value: int) -> int:
         """Return what a write without a hook makes of the old value."""
         if self.access is Access.W1C:
@@ -194,7 +192,7 @@ class Register(Declaration):
 
     def restore(self, device: RegisterDevice, saved: object) -> bool:
         """Take a saved int over."""
-        if not self.is_value(saved):
+        if type(saved) is not int or not 0 <= saved <= self.mask:
             return False
         vars(device)[self.name] = saved
         return True
@@ -275,7 +273,9 @@ class RegisterArray(Declaration):
     def restore(self, device: RegisterDevice, saved: object) -> bool:
         """Take a saved list over."""
         values: list[int] = vars(device)[self.name]
-        if not isinstance(saved, list) or len(saved) != len(values) or not all(map(self.is_value, saved)):
+        if saved == values:
+            return True
+        if not isinstance(saved, list) or len(saved) != len(values) or not are_integers(saved, self.mask + 1):
             return False
         values[:] = saved
         return True
