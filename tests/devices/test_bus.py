@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paradrive.devices.bus import Bus, MmioAccess
+from paradrive.devices.device import GuestErrorLog
+from paradrive.devices.guts import Guts
+from paradrive.devices.ram import Ram
+from paradrive.devices.register_device import RegisterDevice
+from paradrive.devices.registers import RW, Register
+
+RAM_SIZE = 0x10000
+DEVICE_BASE = 0xF_E000_0000
+
+
+class Storage(RegisterDevice):
+    WORD = Register(0x0, RW, "A word.")
+    BYTE = Register(0x8, RW, "A byte.", width=1)
+
+
+@pytest.fixture
+def device() -> Storage:
+    return Storage()
+
+
+@pytest.fixture
+def bus(device: Storage) -> Bus:
+    bus = Bus()
+    bus.map_memory(Ram(0, RAM_SIZE))
+    bus.map_device(DEVICE_BASE, 0x1000, device)
+    return bus
+
+
+def test_device_answers_at_its_base(bus: Bus, device: Storage) -> None:
+    bus.writer(DEVICE_BASE, 4)(0x12345678)
+    assert device.WORD == 0x12345678
+    assert bus.reader(DEVICE_BASE, 4)() == 0x12345678
+    assert bus.guest_errors.count == 0
+
+
+def test_memory_is_big_endian(bus: Bus) -> None:
+    bus.writer(0x100, 4)(0x01020304)
+    assert [bus.reader(0x100 + i, 1)() for i in range(4)] == [1, 2, 3, 4]
+    assert bus.reader(0x101, 2)() == 0x0203
+
+
+@pytest.mark.parametrize("address", [RAM_SIZE, DEVICE_BASE - 4, DEVICE_BASE + 0x1000, 1 << 36])
+def test_hole_reads_zero_and_is_a_guest_error(bus: Bus, address: int) -> None:
+    bus.writer(address, 4)(5)
+    assert bus.reader(address, 4)() == 0
+    assert [(error.device, error.offset, error.is_write) for error in bus.guest_errors.entries] == [
+        ("bus", address, True),
+        ("bus", address, False),
+    ]
+
+
+@pytest.mark.parametrize("address", [RAM_SIZE - 2, DEVICE_BASE - 2])
+def test_access_across_the_end_of_a_region_is_a_guest_error(bus: Bus, address: int) -> None:
+    bus.writer(address, 4)(0xFFFFFFFF)
+    assert bus.reader(RAM_SIZE - 2, 2)() == 0
+    assert bus.guest_errors.count == 1
+
+
+def test_errors_of_devices_stand_in_the_log_of_the_bus(bus: Bus, device: Storage) -> None:
+    device.name = "storage@0"
+    bus.reader(DEVICE_BASE + 0x40, 4)()
+    bus.reader(DEVICE_BASE, 1)()
+    assert [str(error) for error in bus.guest_errors.entries] == [
+        "storage@0: undefined 4-byte read at 0x40",
+        "storage@0: undefined 1-byte read at 0x0",
+    ]
+
+
+def test_log_counts_all_errors_but_keeps_a_bounded_number(bus: Bus) -> None:
+    read = bus.reader(1 << 35, 4)
+    for _ in range(10 * GuestErrorLog.LIMIT):
+        read()
+    assert bus.guest_errors.count == 10 * GuestErrorLog.LIMIT
+    assert len(bus.guest_errors.entries) == GuestErrorLog.LIMIT
+
+
+@pytest.mark.parametrize("base", [DEVICE_BASE - 0xFFF, DEVICE_BASE, DEVICE_BASE + 0xFFF])
+def test_overlap_is_refused_and_names_both(bus: Bus, base: int) -> None:
+    other = Guts(0, 0, lambda: None)
+    with pytest.raises(ValueError, match=r"guts at .* overlaps storage at 0xfe0000000\.\.0xfe0000fff"):
+        bus.map_device(base, 0x1000, other)
+    assert len(bus.regions) == 2
+
+
+def test_neighbours_do_not_overlap(bus: Bus) -> None:
+    bus.map_device(DEVICE_BASE + 0x1000, 0x1000, Storage())
+    bus.map_device(DEVICE_BASE - 0x1000, 0x1000, Storage())
+    assert [region.base for region in bus.regions] == sorted(region.base for region in bus.regions)
+
+
+def test_empty_region_is_refused(bus: Bus) -> None:
+    with pytest.raises(ValueError, match="cannot map"):
+        bus.map_device(0x1_0000_0000, 0, Storage())
+
+
+def test_unmapped_device_leaves_a_hole(bus: Bus) -> None:
+    bus.unmap(bus.regions[1])
+    assert bus.reader(DEVICE_BASE, 4)() == 0
+    assert bus.guest_errors.count == 1
+
+
+def test_unmapping_twice_is_refused(bus: Bus) -> None:
+    region = bus.regions[1]
+    bus.unmap(region)
+    with pytest.raises(ValueError, match="not mapped"):
+        bus.unmap(region)
+
+
+def test_memory_at_finds_only_memory(bus: Bus) -> None:
+    memory = bus.memory_at(RAM_SIZE - 1)
+    assert memory is not None
+    assert memory.base == 0
+    assert bus.memory_at(RAM_SIZE) is None
+    assert bus.memory_at(DEVICE_BASE) is None
+
+
+def test_trace_shows_device_register_value_and_direction(bus: Bus, device: Storage) -> None:
+    device.name = "storage@0"
+    trace: list[MmioAccess] = []
+    bus.trace = trace.append
+    bus.writer(DEVICE_BASE, 4)(7)
+    bus.reader(DEVICE_BASE, 4)()
+    bus.reader(DEVICE_BASE + 8, 1)()
+    bus.reader(DEVICE_BASE + 0x20, 2)()
+    assert trace == [
+        MmioAccess("storage@0", "WORD", DEVICE_BASE, 4, True, 7),
+        MmioAccess("storage@0", "WORD", DEVICE_BASE, 4, False, 7),
+        MmioAccess("storage@0", "BYTE", DEVICE_BASE + 8, 1, False, 0),
+        MmioAccess("storage@0", "0x20", DEVICE_BASE + 0x20, 2, False, 0),
+    ]
+
+
+def test_change_of_map_and_tracing_is_announced(bus: Bus) -> None:
+    changes: list[int] = []
+    bus.on_change = lambda: changes.append(len(bus.regions))
+    region = bus.map_device(DEVICE_BASE + 0x1000, 0x1000, Storage())
+    bus.unmap(region)
+    bus.trace = lambda access: None
+    bus.trace = None
+    assert changes == [3, 2, 2, 2]
+
+
+@given(
+    address=st.one_of(st.integers(0, (1 << 36) + 64), st.integers(0, RAM_SIZE + 16)),
+    size=st.integers(0, 16),
+    value=st.integers(0, (1 << 64) - 1),
+)
+def test_no_access_raises(address: int, size: int, value: int) -> None:
+    bus = Bus()
+    bus.map_memory(Ram(0, RAM_SIZE))
+    bus.map_device(DEVICE_BASE, 0x1000, Storage())
+    bus.trace = lambda access: None
+    bus.writer(address, size)(value)
+    assert 0 <= bus.reader(address, size)() < 1 << 64
