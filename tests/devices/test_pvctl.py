@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paradrive.devices.interrupt import InterruptLine
+from paradrive.devices.pvctl import (
+    ALL_FEATURES,
+    BootReason,
+    Command,
+    CrashKind,
+    Event,
+    Feature,
+    Pvctl,
+    ResetKind,
+    Status,
+)
+
+ID, VERSION, FEATURES, ENABLE, COMMAND, ARGUMENT, STATUS, EVENT, EVENT_MASK, BOOT_REASON = range(0, 0x28, 4)
+
+
+class Host:
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int]] = []
+
+    def shutdown(self, code: int) -> None:
+        self.calls.append(("shutdown", code))
+
+    def reset(self, kind: ResetKind) -> None:
+        self.calls.append(("reset", kind))
+
+    def crash(self, kind: CrashKind) -> None:
+        self.calls.append(("crash", kind))
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+@pytest.fixture
+def line() -> InterruptLine:
+    return InterruptLine()
+
+
+@pytest.fixture
+def pvctl(line: InterruptLine, host: Host) -> Pvctl:
+    return Pvctl(line, host)
+
+
+def command(pvctl: Pvctl, value: int, argument: int) -> int:
+    pvctl.write(ARGUMENT, 4, argument)
+    pvctl.write(COMMAND, 4, value)
+    return pvctl.read(STATUS, 4)
+
+
+def test_identifies_itself(pvctl: Pvctl) -> None:
+    assert pvctl.read(ID, 4).to_bytes(4, "big") == b"PVCT"
+    assert pvctl.read(VERSION, 4) == 0x00010000
+    assert pvctl.read(FEATURES, 4) == 0x1F
+
+
+def test_poses_as_an_older_or_foreign_device(host: Host) -> None:
+    pvctl = Pvctl(None, host, features=Feature.RESET, version=0x00020003)
+    pvctl.reset()
+    assert (pvctl.read(VERSION, 4), pvctl.read(FEATURES, 4)) == (0x00020003, 0x2)
+
+
+def test_enable_drops_what_is_not_offered(host: Host) -> None:
+    pvctl = Pvctl(None, host, features=Feature.RESET | Feature.EVENTS)
+    assert pvctl.read(ENABLE, 4) == 0
+    pvctl.write(ENABLE, 4, 0xFFFFFFFF)
+    assert pvctl.read(ENABLE, 4) == 0xA
+
+
+@pytest.mark.parametrize("code", [0, 3, 0xFFFFFFFF])
+def test_shutdown_hands_the_exit_code_over(pvctl: Pvctl, host: Host, code: int) -> None:
+    pvctl.write(ENABLE, 4, Feature.SHUTDOWN)
+    assert command(pvctl, Command.SHUTDOWN, code) == Status.OK
+    assert host.calls == [("shutdown", code)]
+
+
+@pytest.mark.parametrize("kind", ResetKind)
+def test_reset_is_cold_or_warm(pvctl: Pvctl, host: Host, kind: ResetKind) -> None:
+    pvctl.write(ENABLE, 4, Feature.RESET)
+    assert command(pvctl, Command.RESET, kind) == Status.OK
+    assert host.calls == [("reset", kind)]
+
+
+@pytest.mark.parametrize("kind", CrashKind)
+def test_crash_is_reported(pvctl: Pvctl, host: Host, kind: CrashKind) -> None:
+    pvctl.write(ENABLE, 4, Feature.CRASH)
+    assert command(pvctl, Command.CRASH, kind) == Status.OK
+    assert host.calls == [("crash", kind)]
+
+
+@pytest.mark.parametrize("value", Command)
+def test_command_whose_feature_is_not_enabled_is_refused(pvctl: Pvctl, host: Host, value: Command) -> None:
+    pvctl.write(ENABLE, 4, ALL_FEATURES & ~Feature[value.name])
+    assert command(pvctl, value, 0) == Status.NOT_ENABLED
+    assert host.calls == []
+
+
+@pytest.mark.parametrize("value", [0, 4, 0x80000001])
+def test_unknown_command_is_refused(pvctl: Pvctl, host: Host, value: int) -> None:
+    pvctl.write(ENABLE, 4, ALL_FEATURES)
+    assert command(pvctl, value, 0) == Status.UNKNOWN
+    assert host.calls == []
+
+
+@pytest.mark.parametrize("value", [Command.RESET, Command.CRASH])
+@pytest.mark.parametrize("argument", [2, 0xFFFFFFFF])
+def test_bad_argument_is_refused(pvctl: Pvctl, host: Host, value: Command, argument: int) -> None:
+    pvctl.write(ENABLE, 4, ALL_FEATURES)
+    assert command(pvctl, value, argument) == Status.BAD_ARGUMENT
+    assert host.calls == []
+
+
+def test_status_is_that_of_the_last_command(pvctl: Pvctl) -> None:
+    pvctl.write(ENABLE, 4, Feature.CRASH)
+    assert command(pvctl, 99, 0) == Status.UNKNOWN
+    assert command(pvctl, Command.CRASH, 0) == Status.OK
+
+
+def test_commands_are_remembered_up_to_a_bound(pvctl: Pvctl) -> None:
+    for number in range(1000):
+        command(pvctl, 99, number)
+    assert len(pvctl.commands) == Pvctl.COMMANDS_KEPT
+    assert pvctl.commands[-1].argument == 999
+    assert pvctl.commands[-1].status is Status.UNKNOWN
+
+
+def test_event_interrupts_while_it_is_pending_and_not_masked(pvctl: Pvctl, line: InterruptLine) -> None:
+    pvctl.write(ENABLE, 4, Feature.EVENTS)
+    assert pvctl.request(Event.REBOOT)
+    assert pvctl.read(EVENT, 4) == Event.REBOOT
+    assert not line.level
+    pvctl.write(EVENT_MASK, 4, Event.REBOOT)
+    assert line.level
+    pvctl.write(EVENT, 4, Event.REBOOT)
+    assert not line.level
+    assert pvctl.read(EVENT, 4) == 0
+
+
+def test_acknowledging_one_event_keeps_the_others(pvctl: Pvctl, line: InterruptLine) -> None:
+    pvctl.write(ENABLE, 4, Feature.EVENTS)
+    pvctl.write(EVENT_MASK, 4, 7)
+    pvctl.request(Event.SHUTDOWN)
+    pvctl.request(Event.CRASH)
+    pvctl.write(EVENT, 4, Event.SHUTDOWN)
+    assert pvctl.read(EVENT, 4) == Event.CRASH
+    assert line.level
+
+
+def test_request_needs_a_driver_that_takes_events(pvctl: Pvctl) -> None:
+    pvctl.write(ENABLE, 4, ALL_FEATURES & ~Feature.EVENTS)
+    assert not pvctl.request(Event.SHUTDOWN)
+    assert pvctl.read(EVENT, 4) == 0
+
+
+def test_events_work_without_an_interrupt(host: Host) -> None:
+    pvctl = Pvctl(None, host)
+    pvctl.write(ENABLE, 4, Feature.EVENTS)
+    pvctl.write(EVENT_MASK, 4, 7)
+    assert pvctl.request(Event.SHUTDOWN)
+    assert pvctl.read(EVENT, 4) == Event.SHUTDOWN
+
+
+@pytest.mark.parametrize("reason", BootReason)
+def test_boot_reason_is_told_once_enabled(pvctl: Pvctl, reason: BootReason) -> None:
+    pvctl.boot_reason = reason
+    pvctl.reset()
+    assert pvctl.read(BOOT_REASON, 4) == 0
+    pvctl.write(ENABLE, 4, Feature.BOOT_REASON)
+    assert pvctl.read(BOOT_REASON, 4) == reason
+
+
+def test_reset_disables_everything(pvctl: Pvctl, line: InterruptLine) -> None:
+    pvctl.write(ENABLE, 4, ALL_FEATURES)
+    pvctl.write(EVENT_MASK, 4, 7)
+    pvctl.request(Event.SHUTDOWN)
+    command(pvctl, 99, 5)
+    pvctl.reset()
+    assert [pvctl.read(offset, 4) for offset in (ENABLE, ARGUMENT, STATUS, EVENT, EVENT_MASK)] == [0] * 5
+    assert not line.level
+
+
+@pytest.mark.parametrize(
+    ("offset", "value"),
+    [(ID, 1), (VERSION, 1), (FEATURES, 0), (STATUS, 1), (BOOT_REASON, 1), (0x28, 1), (0xFFC, 1)],
+)
+def test_write_of_what_is_not_writable_is_a_guest_error(pvctl: Pvctl, offset: int, value: int) -> None:
+    before = [pvctl.reader(place, 4)() for place in (ID, VERSION, FEATURES, STATUS)]
+    pvctl.write(offset, 4, value)
+    assert [pvctl.reader(place, 4)() for place in (ID, VERSION, FEATURES, STATUS)] == before
+    assert pvctl.guest_errors.count == 1
+
+
+@pytest.mark.parametrize(
+    ("offset", "size"), [(ID, 1), (ID, 2), (2, 2), (2, 4), (ID, 8), (COMMAND, 4), (0x28, 4)]
+)
+def test_undefined_read_is_a_guest_error(pvctl: Pvctl, offset: int, size: int) -> None:
+    assert pvctl.read(offset, size) == 0
+    assert pvctl.guest_errors.count == 1
+
+
+def test_saved_state_restores_registers_reason_and_interrupt(pvctl: Pvctl, host: Host) -> None:
+    pvctl.boot_reason = BootReason.AFTER_CRASH
+    pvctl.write(ENABLE, 4, ALL_FEATURES)
+    pvctl.write(EVENT_MASK, 4, 7)
+    pvctl.request(Event.CRASH)
+    line = InterruptLine()
+    other = Pvctl(line, host)
+    other.load(pvctl.save())
+    assert line.level
+    assert other.read(EVENT, 4) == Event.CRASH
+    assert other.read(BOOT_REASON, 4) == BootReason.AFTER_CRASH
+
+
+def test_load_moves_the_line_straight_to_its_level(pvctl: Pvctl, line: InterruptLine) -> None:
+    pvctl.write(ENABLE, 4, Feature.EVENTS)
+    pvctl.write(EVENT_MASK, 4, 7)
+    pvctl.request(Event.SHUTDOWN)
+    state = pvctl.save()
+    changes: list[bool] = []
+    line.sink = changes.append
+    pvctl.load(state)
+    assert changes == []
+
+
+def test_guest_that_moves_to_a_host_with_fewer_features_loses_them(pvctl: Pvctl, host: Host) -> None:
+    pvctl.write(ENABLE, 4, ALL_FEATURES)
+    poorer = Pvctl(None, host, features=Feature.RESET)
+    poorer.load(pvctl.save())
+    assert poorer.read(FEATURES, 4) == poorer.read(ENABLE, 4) == Feature.RESET
+    assert command(poorer, Command.SHUTDOWN, 0) == Status.NOT_ENABLED
+
+
+def test_newer_state_is_refused(pvctl: Pvctl) -> None:
+    class Newer(Pvctl):
+        state_version: ClassVar[int] = 2
+
+    with pytest.raises(ValueError, match="pvctl: saved state has version 2"):
+        pvctl.load(Newer(None, Host()).save())
+
+
+@pytest.mark.parametrize("reason", [4, -1, "cold"])
+def test_unknown_boot_reason_in_a_saved_state_is_refused(pvctl: Pvctl, reason: object) -> None:
+    with pytest.raises(ValueError, match="pvctl: saved state: boot_reason"):
+        pvctl.load(pvctl.save() | {"boot_reason": reason})
+
+
+ACCESSES = st.tuples(
+    st.one_of(st.integers(0, 0x28), st.integers(0, 0xFFF)),
+    st.sampled_from([1, 2, 4, 4, 4, 8]),
+    st.one_of(st.integers(0, 4), st.integers(0, (1 << 64) - 1)),
+)
+
+
+@given(st.lists(ACCESSES, max_size=20))
+def test_no_sequence_of_accesses_raises_and_the_line_follows_its_formula(
+    accesses: list[tuple[int, int, int]],
+) -> None:
+    line = InterruptLine()
+    pvctl = Pvctl(line, Host())
+    for offset, size, value in accesses:
+        pvctl.write(offset, size, value)
+        pvctl.request(Event.SHUTDOWN)
+        assert 0 <= pvctl.read(offset, size) < 1 << 32
+        assert line.level == (pvctl.read(EVENT, 4) & pvctl.read(EVENT_MASK, 4) != 0)
+    pvctl.load(pvctl.save())
