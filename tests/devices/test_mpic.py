@@ -453,6 +453,21 @@ def test_jump_over_several_periods_is_one_interrupt(pic: Controller) -> None:
     assert pic.clock.next_event() == 1_000_000_000 + NANOSECONDS_PER_TICK
 
 
+@pytest.mark.parametrize(("periods", "toggled"), [(1, True), (2, False), (3, True), (10, False)])
+def test_toggle_counts_each_zero_of_a_jump(pic: Controller, periods: int, toggled: bool) -> None:
+    pic[GTBCR] = 100
+    pic.advance(periods * 100 * NANOSECONDS_PER_TICK)
+    assert pic[GTCCR] == toggled << 31 | 100
+
+
+def test_starting_a_timer_again_clears_its_toggle(pic: Controller) -> None:
+    pic[GTBCR] = 100
+    pic.advance(100 * NANOSECONDS_PER_TICK)
+    pic[GTBCR] = 1 << 31
+    pic[GTBCR] = 50
+    assert pic[GTCCR] == 50
+
+
 @pytest.mark.parametrize("before", [0, 100])
 def test_timer_with_base_zero_comes_to_rest(pic: Controller, before: int) -> None:
     pic[GTBCR] = before
@@ -510,6 +525,20 @@ def test_load_drops_what_was_requested_since(pic: Controller) -> None:
     assert not line.level
     line.set(True)
     assert pic.outputs == [True]
+
+
+def test_load_of_a_level_is_no_edge(pic: Controller) -> None:
+    pic.program(PIN, 2, 0x30)
+    line = pic.mpic.source(PIN)
+    line.set(True)
+    pic.of_cpu(0, IACK)
+    pic.to_cpu(0, EOI, 0)
+    state = pic.mpic.save()
+    line.set(False)
+    pic.changes = 0
+    pic.mpic.load(state)
+    assert line.level
+    assert pic.changes == 0
 
 
 def test_load_of_the_present_state_moves_no_output(pic: Controller) -> None:

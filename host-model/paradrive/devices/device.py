@@ -169,7 +169,9 @@ def saved_rows(
     for row in rows:
         if not isinstance(row, list) or len(row) != len(limits):
             raise ValueError(f"{device.name}: saved state: {key} has a row without {len(limits)} columns")
-        if not all(are_integers([value], limit) for value, limit in zip(row, limits, strict=True)):
+        if not all(
+            type(value) is int and 0 <= value < limit for value, limit in zip(row, limits, strict=True)
+        ):
             raise ValueError(f"{device.name}: saved state: {key} has a value that cannot be")
     return rows
 
