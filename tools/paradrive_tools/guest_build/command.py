@@ -83,7 +83,7 @@ def run_logged(
 
     The file descriptor ``keep_open`` is inherited. Raises BuildError that names the log when it fails.
     """
-    with log.open("a", encoding="utf-8") as logged, _missing_tool(command[0]):
+    with log.open("a", buffering=1, encoding="utf-8") as logged, _missing_tool(command[0]):
         process = subprocess.Popen(
             command,
             cwd=directory,

@@ -134,13 +134,14 @@ def _build(directory: Path, lock: int, configuration: Path, log: Path) -> None:
         jobs = f"-j{len(os.sched_getaffinity(0))}"
         kbuild(jobs, "vmlinux", "modules", on_line=lambda line: advance(line.startswith("  ")))
     # The script would build the host's programs anew with the cross compiler, for another machine.
-    kbuild(
-        "run-command",
-        f"KBUILD_RUN_COMMAND=CC=host HOSTCC=host scripts/package/install-extmod-build {directory}",
-    )
+    installed = source / "installed"
+    script = "scripts/package/install-extmod-build"
+    kbuild("run-command", f"KBUILD_RUN_COMMAND=CC=host HOSTCC=host {script} {installed.name}")
     for name in _KEPT:
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).rename(directory / name)
+        (installed / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).rename(installed / name)
+    for path in installed.iterdir():
+        path.rename(directory / path.name)
     shutil.rmtree(source)
 
 
