@@ -29,8 +29,12 @@ def checks(kernel: Path) -> dict[str, Check]:
     bindings = str(TREE_SOURCES / "bindings")
     checkpatch = kernel.resolve() / "scripts/checkpatch.pl"
     return {
-        "ruff check": lambda: _output([programs / "ruff", "check", "--quiet", "."]),
-        "ruff format": lambda: _output([programs / "ruff", "format", "--check", "--quiet", "."]),
+        "ruff check": lambda: _output(
+            [programs / "ruff", "check", "--quiet", "--output-format=concise", "."]
+        ),
+        "ruff format": lambda: _output(
+            [programs / "ruff", "format", "--check", "--quiet", "--output-format=concise", "."]
+        ),
         "mypy": lambda: _output([programs / "mypy", "--no-error-summary"]),
         "checkpatch": lambda: _output(
             [checkpatch, "--strict", "--no-tree", "--quiet", "--no-summary", "--terse", "-f", *driver_files()]
