@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From an instruction word to its declaration: the table that all users of the instruction set share."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from paradrive.isa import arithmetic, branch, load_store, logical, system
+from paradrive.isa.instruction import INSTRUCTIONS, Instruction
+
+#: The modules whose import declares the instructions.
+DECLARING_MODULES = (arithmetic, logical, branch, load_store, system)
+
+
+@lru_cache(maxsize=None)
+def instructions_of(core: str) -> tuple[Instruction, ...]:
+    """Return every instruction which ``core`` ("e500v2", "e500mc") implements."""
+    return tuple(instruction for instruction in INSTRUCTIONS if core in instruction.cores)
+
+
+@lru_cache(maxsize=None)
+def _by_primary_opcode(core: str) -> dict[int, list[Instruction]]:
+    table: dict[int, list[Instruction]] = {}
+    for instruction in instructions_of(core):
+        table.setdefault(instruction.encoding.primary_opcode, []).append(instruction)
+    return table
+
+
+def decode(word: int, core: str) -> Instruction | None:
+    """Return the instruction that ``word`` (32 bits) encodes on ``core``, None if it has no such one."""
+    for instruction in _by_primary_opcode(core).get(word >> 26, ()):
+        if instruction.matches(word):
+            return instruction
+    return None

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Instruction encodings, written as the manual draws them.
+
+``"011111 rS:5 rA:5 rB:5 0000011100 Rc:1"`` lists the 32 bits of an instruction from the most
+significant one: literal bits, ``/`` for a reserved bit which decoding ignores, and ``name:width``
+for a field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+#: Fields whose two halves of five bits stand swapped in the instruction (Power ISA, mfspr, mftb, mfpmr).
+SPLIT_FIELDS = frozenset({"SPR", "TBR", "PMR"})
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of an instruction: ``width`` bits, ``shift`` bits above the least significant one."""
+
+    name: str
+    shift: int
+    width: int
+
+    def extract(self, word: int) -> int:
+        """Return the field's value in the instruction ``word``, unsigned."""
+        value = word >> self.shift & (1 << self.width) - 1
+        return swap_halves(value) if self.name in SPLIT_FIELDS else value
+
+    def insert(self, value: int) -> int:
+        """Return an instruction word in which only this field is set, to ``value``."""
+        if self.name in SPLIT_FIELDS:
+            value = swap_halves(value)
+        return (value & (1 << self.width) - 1) << self.shift
+
+
+def swap_halves(value: int) -> int:
+    """Exchange the two halves of a ten-bit field."""
+    return value >> 5 & 0x1F | (value & 0x1F) << 5
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A parsed encoding: a word matches when ``word & mask == match``."""
+
+    mask: int
+    match: int
+    fields: dict[str, Field]
+
+    @cached_property
+    def primary_opcode(self) -> int:
+        """The six most significant bits."""
+        return self.match >> 26
+
+    @classmethod
+    def parse(cls, pattern: str) -> Encoding:
+        """Parse ``pattern`` (see the module's docstring); ValueError if it does not have 32 bits."""
+        mask = match = 0
+        position = 32
+        fields = {}
+        for token in pattern.split():
+            name, colon, width = token.partition(":")
+            position -= int(width) if colon else len(token)
+            if colon:
+                fields[name] = Field(name, position, int(width))
+                continue
+            for bit, character in enumerate(reversed(token)):
+                if character != "/":
+                    mask |= 1 << position + bit
+                    match |= int(character, 2) << position + bit
+        if position != 0:
+            raise ValueError(f"encoding {pattern!r} has {32 - position} bits, not 32")
+        return cls(mask, match, fields)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Declaring an instruction, and the table of all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from paradrive.isa.encoding import Encoding
+from paradrive.isa.semantics import Context
+
+Semantics = Callable[[Context, Any], None]
+
+E500V2 = "e500v2"
+E500MC = "e500mc"
+ALL_CORES = frozenset({E500V2, E500MC})
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One declared instruction.
+
+    ``specialise`` names the fields whose value must be known when code is compiled, each with the
+    function that reduces its values to those which matter (None: leave it to the reference engine).
+    ``compiled`` is False for what is rare or changes how the core translates, interrupts or stops.
+    """
+
+    syntax: str
+    encoding: Encoding
+    semantics: Semantics
+    cores: frozenset[str] = ALL_CORES
+    privileged: bool = False
+    compiled: bool = True
+    specialise: dict[str, Callable[[int], int | None]] = field(default_factory=dict)
+
+    @property
+    def mnemonic(self) -> str:
+        """The mnemonic without its suffixes: "rlwinm" of "rlwinm{Rc} rA,rS,SH,MB,ME"."""
+        return re.sub(r"\{.*?\}", "", self.syntax.partition(" ")[0])
+
+    @property
+    def description(self) -> str:
+        """What it does, in the manual's words."""
+        return (self.semantics.__doc__ or "").strip()
+
+    def matches(self, word: int) -> bool:
+        """Tell whether ``word`` encodes this instruction."""
+        return word & self.encoding.mask == self.encoding.match
+
+
+#: Every declaration, in the order in which they are written.
+INSTRUCTIONS: list[Instruction] = []
+
+
+def insn(
+    syntax: str,
+    pattern: str,
+    *,
+    cores: Iterable[str] = ALL_CORES,
+    privileged: bool = False,
+    compiled: bool = True,
+    specialise: dict[str, Callable[[int], int | None]] | None = None,
+) -> Callable[[Semantics], Semantics]:
+    """Declare the instruction whose meaning the decorated function tells.
+
+    ``syntax`` is the assembler's: a suffix such as ``{Rc}`` stands for "." where the field is 1.
+    ``pattern`` is described in `encoding`. The rest is described in `Instruction`.
+    """
+
+    def declare(semantics: Semantics) -> Semantics:
+        INSTRUCTIONS.append(
+            Instruction(
+                syntax,
+                Encoding.parse(pattern),
+                semantics,
+                frozenset(cores),
+                privileged,
+                compiled,
+                specialise or {},
+            )
+        )
+        return semantics
+
+    return declare
