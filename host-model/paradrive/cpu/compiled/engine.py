@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Running compiled code and serving its exits.
+
+The code knows translations only from tables that this engine fills when an access misses, and
+decoded pages only from those it hands out. It keeps two promises for them: a page that holds decoded
+code is never writable without an exit, and a page that becomes writable loses its decoded code.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+
+from paradrive.cpu.compiled import build, layout
+from paradrive.cpu.compiled.layout import Exit
+from paradrive.cpu.core import Core
+from paradrive.cpu.mmu import Access, TlbEntry
+from paradrive.cpu.ports import PAGE_SIZE
+from paradrive.cpu.reference import Reference
+from paradrive.cpu.state import ANSWERED, MSR_DS, MSR_IS, MSR_PR, NO_PAGE, TRANSLATIONS, offset_of
+
+_WORDS_OF_TRANSLATION = 8
+_READ, _WRITE, _FETCH, _DEVICE = range(4)
+_ADDEND, _CODE = 2, 3  # in 64-bit units
+_MASK64 = (1 << 64) - 1
+
+_REMAINING = offset_of("remaining") // 8
+_CLOCK_LIMIT = offset_of("clock_limit") // 8
+_ANSWER = offset_of("answer") // 8
+_TRANSLATIONS = offset_of("translations") // 8
+_PENDING = offset_of("pending") // 4
+_MSR = offset_of("msr") // 4
+_PC = offset_of("pc") // 4
+_FAULT_ADDRESS = offset_of("fault_address") // 4
+_STORE_VALUE = offset_of("store_value") // 4
+
+_KIND = (1 << layout.SIZE_SHIFT) - 1
+#: The guest decides how many different device registers it touches: forget them all beyond this number.
+_ACCESSORS = 4096
+
+#: Where a table of translations starts: word index, by whether it is the user's.
+_TABLES = {0: offset_of("supervisor") // 4, MSR_PR: offset_of("user") // 4}
+
+
+class CodePage:
+    """The decoded form of one page of RAM."""
+
+    __slots__ = ("address", "buffer", "ram_address")
+
+    def __init__(self, ram_address: int) -> None:
+        self.buffer = (ctypes.c_uint64 * (layout.CODE_PAGE_SIZE // 8))()
+        self.address = ctypes.addressof(self.buffer)
+        self.ram_address = ram_address
+
+
+class CompiledEngine:
+    """Executes instructions of a `Core` in compiled code, those that it cannot with the reference engine."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.reference = Reference(core)
+        self._code = build.load(core.model.name)
+        self._words, self._quads = core.state.words, core.state.quads
+        self._pages: dict[int, CodePage] = {}
+        #: Which table entries (word indexes) allow writing to, or fetching from, a physical page.
+        self._writers: dict[int, list[int]] = {}
+        self._fetchers: dict[int, list[int]] = {}
+        self._readers_of_devices: dict[int, Callable[[], int]] = {}
+        self._writers_of_devices: dict[int, Callable[[int], None]] = {}
+        core.before_store = self._forget_code
+        core.flushed = self._flush
+        self._empty_tables()
+
+    # Translations and decoded code
+
+    def forget(self) -> None:
+        """Forget everything derived from memory and the bus: both may have changed."""
+        self._readers_of_devices.clear()
+        self._writers_of_devices.clear()
+        self._empty_tables()
+        self._pages.clear()
+
+    def _empty_tables(self) -> None:
+        words = self._words
+        for start in _TABLES.values():
+            for index in range(start, start + TRANSLATIONS * _WORDS_OF_TRANSLATION, _WORDS_OF_TRANSLATION):
+                words[index] = words[index + 1] = words[index + 2] = words[index + 3] = NO_PAGE
+        self._writers.clear()
+        self._fetchers.clear()
+
+    def _flush(self, entry: TlbEntry | None) -> None:
+        """Forget the translations that ``entry`` (None: any) may have given."""
+        if entry is None or entry.size > PAGE_SIZE:
+            self._empty_tables()
+            return
+        words = self._words
+        place = (entry.epn >> 12 & TRANSLATIONS - 1) * _WORDS_OF_TRANSLATION
+        for start in _TABLES.values():
+            index = start + place
+            words[index] = words[index + 1] = words[index + 2] = words[index + 3] = NO_PAGE
+
+    def _forget_code(self, page: int) -> None:
+        """Make a physical page writable: drop its decoded code and whatever leads there."""
+        code = self._pages.get(page)
+        if code is not None:
+            for index in self._fetchers.pop(page, ()):
+                self._words[index + _FETCH] = NO_PAGE
+            self._code.prepare_page(code.address, code.ram_address)
+
+    def _protect(self, page: int) -> None:
+        """Have the next store to a physical page noticed: it is about to hold decoded code."""
+        for index in self._writers.pop(page, ()):
+            self._words[index + _WRITE] = NO_PAGE
+        self.core.forbid_stores()
+
+    def _find(self, address: int, access: Access) -> int | None:
+        """Return the physical page for ``address``, None where the access raises; changes nothing."""
+        msr = self._words[_MSR]
+        space = bool(msr & (MSR_IS if access is Access.FETCH else MSR_DS))
+        mmu = self.core.mmu
+        entry = mmu.find(address, space, mmu.pids())
+        if entry is None or not entry.permissions & (access if msr & MSR_PR else access >> 1):
+            return None
+        return (entry.rpn | address & entry.size - 1) & ~(PAGE_SIZE - 1)
+
+    def _fill(self, address: int, access: Access) -> bool:
+        """Enter the translation of ``address`` for loads or stores; tell whether that can help."""
+        physical = self._find(address, access)
+        if physical is None:
+            return False
+        words = self._words
+        page = address & ~(PAGE_SIZE - 1)
+        user = words[_MSR] & MSR_PR
+        index = _TABLES[user] + (address >> 12 & TRANSLATIONS - 1) * _WORDS_OF_TRANSLATION
+        memory = self.core.bus.memory_at(physical)
+        if memory is None:
+            if self._find(address, Access.WRITE) is None or self._find(address, Access.READ) is None:
+                return False
+            words[index + _READ] = words[index + _WRITE] = NO_PAGE
+            words[index + _DEVICE] = page
+            self._quads[index // 2 + _ADDEND] = (physical - page) & _MASK64
+            return True
+        if words[index + _READ] != page and words[index + _WRITE] != page:
+            words[index + _READ] = words[index + _WRITE] = NO_PAGE
+        words[index + _DEVICE] = NO_PAGE
+        host = memory.host_address + physical - memory.base
+        self._quads[index // 2 + _ADDEND] = (host - page) & _MASK64
+        if access is Access.WRITE:
+            if physical == self._find(words[_PC], Access.FETCH):
+                # Code that stores to its own page would lose it before it could store: one step in Python.
+                return False
+            self._forget_code(physical >> 12)
+            self._writers.setdefault(physical >> 12, []).append(index)
+            words[index + _WRITE] = page
+        else:
+            words[index + _READ] = page
+        return True
+
+    def _fill_fetch(self, address: int) -> bool:
+        """Enter the translation of ``address`` for fetches; tell whether there is code in RAM there."""
+        physical = self._find(address, Access.FETCH)
+        memory = self.core.bus.memory_at(physical) if physical is not None else None
+        if physical is None or memory is None:
+            return False
+        number = physical >> 12
+        code = self._pages.get(number)
+        if code is None:
+            code = self._pages[number] = CodePage(memory.host_address + physical - memory.base)
+            self._code.prepare_page(code.address, code.ram_address)
+        self._protect(number)
+        words = self._words
+        page = address & ~(PAGE_SIZE - 1)
+        index = _TABLES[words[_MSR] & MSR_PR] + (address >> 12 & TRANSLATIONS - 1) * _WORDS_OF_TRANSLATION
+        self._fetchers.setdefault(number, []).append(index)
+        self._quads[index // 2 + _CODE] = code.address
+        words[index + _FETCH] = page
+        return True
+
+    # Execution
+
+    def execute(self) -> None:
+        words, quads, run = self._words, self._quads, self._code.run
+        readers, writers = self._readers_of_devices, self._writers_of_devices
+        state = self.core.state.host_address
+        self._select_table()
+        while True:
+            code = run(state)
+            kind = code & _KIND
+            if kind == Exit.DEVICE_READ:
+                reader = readers.get(code) or self._reader(code)
+                quads[_ANSWER] = reader() | ANSWERED
+            elif kind == Exit.DEVICE_WRITE:
+                writer = writers.get(code) or self._writer(code)
+                writer(words[_STORE_VALUE] & (1 << 8 * (code >> layout.SIZE_SHIFT & 0xFF)) - 1)
+                quads[_ANSWER] = ANSWERED
+            elif kind == Exit.LIMIT:
+                return
+            else:
+                self._serve(kind, code)
+            if words[_PENDING]:
+                self._finish_access()
+                return
+
+    def _serve(self, kind: int, code: int) -> None:
+        """Handle an exit that is no device access."""
+        address = self._words[_FAULT_ADDRESS]
+        within_page = (address & 0xFFF) + (code >> layout.SIZE_SHIFT & 0xFF) <= PAGE_SIZE
+        if kind == Exit.FETCH_MISS:
+            if self._fill_fetch(self._words[_PC]):
+                return
+        elif kind == Exit.LOAD_MISS:
+            if within_page and self._fill(address, Access.READ):
+                return
+        elif kind == Exit.STORE_MISS and within_page and self._fill(address, Access.WRITE):
+            return
+        self.reference.step()
+        self._select_table()
+
+    def _select_table(self) -> None:
+        """Point compiled code to the translations of the present privilege state."""
+        table = _TABLES[self._words[_MSR] & MSR_PR]
+        self._quads[_TRANSLATIONS] = self.core.state.host_address + 4 * table
+
+    def _finish_access(self) -> None:
+        """Complete an instruction whose device access has been answered, and no further one."""
+        quads = self._quads
+        if not quads[_ANSWER]:
+            return
+        remaining = quads[_REMAINING]
+        quads[_REMAINING] = 1
+        quads[_CLOCK_LIMIT] -= remaining - 1
+        while quads[_REMAINING]:
+            code = self._code.run(self.core.state.host_address)
+            if code & _KIND != Exit.LIMIT:
+                self._serve(code & _KIND, code)
+        quads[_REMAINING] = remaining - 1
+        quads[_CLOCK_LIMIT] += remaining - 1
+
+    def _reader(self, code: int) -> Callable[[], int]:
+        """Resolve a device read and remember it."""
+        if len(self._readers_of_devices) >= _ACCESSORS:
+            self._readers_of_devices.clear()
+        size = code >> layout.SIZE_SHIFT & 0xFF
+        reader = self._readers_of_devices[code] = self.core.bus.reader(code >> layout.ADDRESS_SHIFT, size)
+        return reader
+
+    def _writer(self, code: int) -> Callable[[int], None]:
+        """Resolve a device write and remember it."""
+        if len(self._writers_of_devices) >= _ACCESSORS:
+            self._writers_of_devices.clear()
+        size = code >> layout.SIZE_SHIFT & 0xFF
+        writer = self._writers_of_devices[code] = self.core.bus.writer(code >> layout.ADDRESS_SHIFT, size)
+        return writer

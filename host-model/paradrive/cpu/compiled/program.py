@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The LLVM module of a core's interpreter: a handler for each variant of each instruction, threaded by tail calls.
+
+Every handler has the same five parameters (`context.Emitter` names them) and ends by jumping to the
+handler of the next slot. The calling convention keeps the parameters in registers and saves none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llvmlite import ir
+
+from paradrive.cpu.compiled import layout
+from paradrive.cpu.compiled.context import Emitter, Operands, translation_offset
+from paradrive.cpu.compiled.decoder import DecoderTables, emit_decode
+from paradrive.cpu.compiled.layout import Exit
+from paradrive.cpu.compiled.values import I32, I64, POINTER, at_offset, i32, i64
+from paradrive.cpu.compiled.variants import VariantSet, compiled_variants
+from paradrive.cpu.models import CpuModel
+from paradrive.cpu.state import TRANSLATIONS, offset_of
+from paradrive.isa.encoding import Field
+
+CONVENTION = "preserve_nonecc"
+HANDLER = ir.FunctionType(I64, [POINTER, POINTER, I64, POINTER, POINTER])
+
+
+class Program:
+    """Builds the module for ``model``; ``module`` is complete after construction.
+
+    It exports ``i64 run(ptr state)``, which executes from ``state.pc`` and returns an `Exit`, and
+    ``void prepare_page(ptr page, ptr ram)``, which makes an empty code page for a page of RAM.
+    """
+
+    def __init__(self, model: CpuModel) -> None:
+        self.cache_line_size = model.cache_line_size
+        self.module = ir.Module(f"paradrive-{model.name}")
+        self._sets = compiled_variants(model.name)
+        self._far = self._declare("far")
+        self._leave = self._declare("leave")
+        self._undecoded = self._declare("undecoded")
+        self._page_end = self._declare("page_end")
+        self._stop = self._declare("stop")
+        handlers, first_handlers, operand_kinds = self._emit_instructions()
+        self._table = self._emit_handler_table(handlers)
+        tables = DecoderTables(self.module, self._sets, first_handlers)
+        self._decode = emit_decode(self, tables, operand_kinds)
+        self._emit_leave()
+        self._emit_far()
+        self._emit_undecoded()
+        self._emit_page_end()
+        self._emit_stop()
+        self._emit_prepare_page()
+        self._emit_run()
+
+    def field(self, name: str) -> Field:
+        """Return the field ``name``, which has the same place in all instructions that need it computed."""
+        for variants in self._sets:
+            if name in variants.instruction.encoding.fields:
+                return variants.instruction.encoding.fields[name]
+        raise KeyError(name)
+
+    def _declare(self, name: str) -> ir.Function:
+        function = ir.Function(self.module, HANDLER, name)
+        function.linkage, function.calling_convention = "internal", CONVENTION
+        function.args[0].add_attribute("noalias")
+        function.attributes.add("nounwind")
+        return function
+
+    # Pieces that handlers are made of
+
+    def _tail_call(self, builder: ir.IRBuilder, function: ir.Value, arguments: Sequence[ir.Value]) -> None:
+        builder.ret(builder.call(function, arguments, cconv=CONVENTION, tail="musttail"))
+
+    def dispatch(self, builder: ir.IRBuilder, arguments: Sequence[ir.Value], slot: ir.Value) -> None:
+        """Jump to the handler of ``slot``."""
+        handler = builder.load(slot, typ=HANDLER.as_pointer())
+        state, _, deadline, page, translations = arguments
+        self._tail_call(builder, handler, [state, slot, deadline, page, translations])
+
+    def leave(self, builder: ir.IRBuilder, arguments: Sequence[ir.Value], code: ir.Value) -> None:
+        """Return ``code`` to Python with the state as it is before this instruction."""
+        state, slot, deadline, page, _ = arguments
+        self._tail_call(builder, self._leave, [state, slot, deadline, page, builder.inttoptr(code, POINTER)])
+
+    def go_far(
+        self,
+        builder: ir.IRBuilder,
+        state: ir.Value,
+        remaining: ir.Value,
+        target: ir.Value,
+        translations: ir.Value,
+    ) -> None:
+        """Continue at effective address ``target``, wherever it is, with ``remaining`` instructions to go."""
+        address = builder.inttoptr(builder.zext(target, I64), POINTER)
+        self._tail_call(builder, self._far, [state, address, remaining, POINTER(None), translations])
+
+    def store_handler(self, builder: ir.IRBuilder, slot: ir.Value, number: ir.Value) -> None:
+        """Put the address of handler ``number`` into ``slot``; the table holds distances from itself."""
+        place = builder.gep(self._table, [builder.zext(number, I64)], source_etype=I32)
+        distance = builder.sext(builder.load(place, typ=I32), I64)
+        builder.store(builder.add(builder.ptrtoint(self._table, I64), distance), slot)
+
+    # Instructions
+
+    def _emit_instructions(self) -> tuple[list[ir.Function], list[int], list[str | None]]:
+        """Write all handlers; return them, each instruction's first one, and the operand each one needs."""
+        interpret = self._declare("interpret")
+        emitter = Emitter(self, interpret)
+        emitter.leave(i64(Exit.INTERPRET))
+        handlers, first_handlers, kinds = [interpret], [], []
+        for variants in self._sets:
+            first_handlers.append(len(handlers))
+            kind = None
+            for fixed in variants.fixed:
+                handler, computed = self._emit_variant(variants, fixed)
+                handlers.append(handler)
+                kind = kind or computed
+            kinds.append(kind)
+        return handlers, first_handlers, kinds
+
+    def _emit_variant(self, variants: VariantSet, fixed: dict[str, int]) -> tuple[ir.Function, str | None]:
+        instruction = variants.instruction
+        suffix = "".join(f".{name}{value}" for name, value in fixed.items())
+        function = self._declare(f"{instruction.mnemonic}{suffix}")
+        emitter = Emitter(self, function)
+        operands = Operands(emitter, instruction, fixed)
+        if instruction.privileged:
+            emitter.require_supervisor()
+        instruction.semantics(emitter, operands)  # type: ignore[arg-type]
+        if not emitter.builder.block.is_terminated:
+            emitter.next()
+        return function, operands.computed
+
+    def _emit_handler_table(self, handlers: Sequence[ir.Function]) -> ir.GlobalVariable:
+        """Write the table of handlers as 32-bit distances, which need no relocation when loaded."""
+        array = ir.ArrayType(I32, len(handlers))
+        table = ir.GlobalVariable(self.module, array, "handlers")
+        table.linkage, table.global_constant = "internal", True
+        base = table.ptrtoint(I64)
+        table.initializer = ir.Constant(
+            array, [handler.ptrtoint(I64).sub(base).trunc(I32) for handler in handlers]
+        )
+        return table
+
+    # Everything between instructions
+
+    def _emit_leave(self) -> None:
+        function = self._leave
+        function.attributes.add("noinline")
+        emitter = Emitter(self, function)
+        builder = emitter.builder
+        slot = builder.ptrtoint(emitter.slot, I64)
+        emitter.store_state("pc", emitter.current_instruction_address)
+        emitter.store_state("remaining", builder.ashr(builder.sub(emitter.deadline, slot), i64(4)))
+        builder.ret(builder.ptrtoint(emitter.translations, I64))
+
+    def _emit_far(self) -> None:
+        """Find the code page of an effective address and go on there, if the budget allows."""
+        function = self._far
+        function.attributes.add("noinline")
+        emitter = Emitter(self, function)
+        builder = emitter.builder
+        remaining = emitter.deadline
+        target = builder.trunc(builder.ptrtoint(emitter.slot, I64), I32)
+        limit, missing = (function.append_basic_block(name) for name in ("limit", "missing"))
+        emitter.exit_if(builder.icmp_signed("<=", remaining, i64(0)), limit)
+        index = builder.and_(builder.lshr(target, i32(12)), i32(TRANSLATIONS - 1))
+        entry = at_offset(builder, emitter.translations, builder.mul(builder.zext(index, I64), i64(32)))
+        tag = builder.load(at_offset(builder, entry, translation_offset("fetch")), typ=I32)
+        virtual_page = builder.and_(target, i32(0xFFFFF000))
+        emitter.exit_if(builder.icmp_unsigned("!=", tag, virtual_page), missing)
+        builder.store(virtual_page, emitter.state_place("virtual_page"))
+        page = builder.load(at_offset(builder, entry, translation_offset("code")), typ=POINTER)
+        offset = builder.zext(builder.shl(builder.and_(target, i32(0xFFC)), i32(2)), I64)
+        slot = at_offset(builder, page, offset)
+        few = function.append_basic_block("few")
+        emitter.exit_if(builder.icmp_signed("<=", remaining, i64(layout.SLOTS)), few)
+        self._dispatch_with(emitter, slot, page, remaining)
+        builder.position_at_end(few)
+        self._emit_single(emitter, page, slot, offset, remaining)
+        for block, code in ((limit, Exit.LIMIT), (missing, Exit.FETCH_MISS)):
+            builder.position_at_end(block)
+            builder.store(target, emitter.state_place("pc"))
+            builder.store(remaining, emitter.state_place("remaining"))
+            builder.ret(i64(code))
+
+    def _dispatch_with(self, emitter: Emitter, slot: ir.Value, page: ir.Value, remaining: ir.Value) -> None:
+        builder = emitter.builder
+        budget = builder.mul(remaining, i64(layout.SLOT_SIZE))
+        deadline = builder.add(builder.ptrtoint(slot, I64), budget)
+        self.dispatch(builder, [emitter.state, slot, deadline, page, emitter.translations], slot)
+
+    def _emit_single(
+        self, emitter: Emitter, page: ir.Value, slot: ir.Value, offset: ir.Value, remaining: ir.Value
+    ) -> None:
+        """Execute one instruction only: a copy of its slot, with a stop behind it."""
+        builder = emitter.builder
+        decoded, undecoded = (emitter.function.append_basic_block(name) for name in ("decoded", "decode_first"))
+        handler = builder.load(slot, typ=I64)
+        is_decoded = builder.icmp_unsigned("!=", handler, builder.ptrtoint(self._undecoded, I64))
+        builder.cbranch(is_decoded, decoded, undecoded)
+        builder.position_at_end(undecoded)
+        builder.call(self._decode, [page, slot])
+        builder.branch(decoded)
+        builder.position_at_end(decoded)
+        copy = emitter.state_place("single")
+        for half in (0, 8):
+            builder.store(builder.load(at_offset(builder, slot, half), typ=I64), at_offset(builder, copy, half))
+        stop = builder.ptrtoint(self._stop, I64)
+        builder.store(stop, at_offset(builder, copy, layout.SLOT_SIZE))
+        # A page that begins so far before the copy that the copy has the instruction's place in it.
+        page = builder.inttoptr(builder.sub(builder.ptrtoint(copy, I64), offset), POINTER)
+        self._dispatch_with(emitter, copy, page, remaining)
+
+    def _emit_undecoded(self) -> None:
+        emitter = Emitter(self, self._undecoded)
+        emitter.builder.call(self._decode, [emitter.page, emitter.slot])
+        self.dispatch(emitter.builder, self._undecoded.args, emitter.slot)
+
+    def _emit_page_end(self) -> None:
+        emitter = Emitter(self, self._page_end)
+        self._go_on(emitter, (emitter.load_state("virtual_page") + 4096).llvm)
+
+    def _emit_stop(self) -> None:
+        emitter = Emitter(self, self._stop)
+        self._go_on(emitter, emitter.current_instruction_address.llvm)
+
+    def _go_on(self, emitter: Emitter, target: ir.Value) -> None:
+        builder = emitter.builder
+        left = builder.sub(emitter.deadline, builder.ptrtoint(emitter.slot, I64))
+        self.go_far(builder, emitter.state, builder.ashr(left, i64(4)), target, emitter.translations)
+
+    def _emit_prepare_page(self) -> None:
+        kind = ir.FunctionType(ir.VoidType(), [POINTER, POINTER])
+        function = ir.Function(self.module, kind, "prepare_page")
+        page, ram = function.args
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        entry = builder.block
+        loop, done = (function.append_basic_block(name) for name in ("loop", "done"))
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        offset = builder.phi(I64)
+        offset.add_incoming(i64(0), entry)
+        builder.store(self._undecoded, at_offset(builder, page, offset))
+        following = builder.add(offset, i64(layout.SLOT_SIZE))
+        offset.add_incoming(following, loop)
+        builder.cbranch(builder.icmp_unsigned("<", following, i64(layout.SLOTS_SIZE)), loop, done)
+        builder.position_at_end(done)
+        builder.store(self._page_end, at_offset(builder, page, layout.SLOTS_SIZE))
+        builder.store(ram, at_offset(builder, page, layout.RAM_ADDRESS))
+        builder.ret_void()
+
+    def _emit_run(self) -> None:
+        function = ir.Function(self.module, ir.FunctionType(I64, [POINTER]), "run")
+        (state,) = function.args
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+
+        def load(name: str, kind: ir.Type) -> ir.Value:
+            return builder.load(at_offset(builder, state, offset_of(name)), typ=kind)
+
+        address = builder.inttoptr(builder.zext(load("pc", I32), I64), POINTER)
+        arguments = [state, address, load("remaining", I64), POINTER(None), load("translations", POINTER)]
+        builder.ret(builder.call(self._far, arguments, cconv=CONVENTION))

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The core without its engines: memory as instructions see it, and the interrupts they meet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from paradrive.cpu import interrupts
+from paradrive.cpu.clock import Clock
+from paradrive.cpu.interrupts import ESR_ILLEGAL, ESR_PRIVILEGED, GuestInterrupt
+from paradrive.cpu.mmu import Access, Mmu, TlbEntry
+from paradrive.cpu.models import CpuModel
+from paradrive.cpu.ports import PAGE_SIZE, InterruptController, Memory, PhysicalBus
+from paradrive.cpu.state import (
+    MSR_CE,
+    MSR_DS,
+    MSR_EE,
+    MSR_IS,
+    MSR_PR,
+    MSR_WE,
+    PENDING_DECREMENTER,
+    PENDING_EXTERNAL,
+    PENDING_FIXED_INTERVAL,
+    PENDING_WAIT,
+    PENDING_WATCHDOG,
+    CoreState,
+)
+from paradrive.cpu.timers import Timers
+from paradrive.isa import spr
+
+#: At most this many different unimplemented instructions are counted by name.
+UNIMPLEMENTED_NAMES = 256
+
+#: Where a page of effective addresses leads: its RAM block (None: devices) and physical address.
+Page = tuple[Memory | None, int]
+
+
+class Core:
+    """Registers, MMU, timers and interrupt inputs of one core, and its view of memory.
+
+    ``before_store(physical_page)`` is called when a page is about to be stored to for the first
+    time since ``forbid_stores`` or the start; ``flushed`` when translations have changed.
+    """
+
+    def __init__(
+        self,
+        model: CpuModel,
+        bus: PhysicalBus,
+        clock: Clock,
+        timebase_frequency: int,
+        interrupt_controller: InterruptController | None,
+        number: int,
+    ) -> None:
+        self.model, self.bus, self.clock, self.number = model, bus, clock, number
+        self.interrupt_controller = interrupt_controller
+        self.state = CoreState()
+        self.timers = Timers(self.state, clock, timebase_frequency)
+        self.before_store: Callable[[int], None] = lambda _page: None
+        self.flushed: Callable[[TlbEntry | None], None] = lambda _entry: None
+        self.unimplemented: Counter[str] = Counter()
+        #: What is known of pages, by number, in the present privilege state; found by `page_at`.
+        self.readable: dict[int, Page] = {}
+        self.writable: dict[int, Page] = {}
+        self.executable: dict[int, Page] = {}
+        self._pages = {MSR_PR: ({}, {}, {}), 0: (self.readable, self.writable, self.executable)}
+        self.mmu = Mmu(self.state, model, self._translations_changed)
+
+    def reset(self) -> None:
+        """Enter the state after power-on: MSR, TLBs and timers cleared."""
+        state = self.state
+        pending = state.pending & PENDING_EXTERNAL
+        remaining, limit = state.remaining, state.clock_limit
+        old = state.msr
+        state.bytes[:] = bytes(len(state.bytes))
+        self._msr_changed(old)
+        state.remaining, state.clock_limit, state.pending = remaining, limit, pending
+        state.cache_line_size = self.model.cache_line_size
+        constants = {
+            spr.PVR: self.model.pvr,
+            spr.PIR: self.number,
+            spr.TLB0CFG: self.model.tlb0cfg,
+            spr.TLB1CFG: self.model.tlb1cfg,
+            515: self.model.l1cfg0,
+            516: self.model.l1cfg1,
+        }
+        for number, value in constants.items():
+            state.spr[number] = value
+        self.timers.reset()
+        self.mmu.reset()
+
+    # Memory
+
+    def _translations_changed(self, entry: TlbEntry | None) -> None:
+        for kinds in self._pages.values():
+            for pages in kinds:
+                if entry is not None and entry.size == PAGE_SIZE:
+                    pages.pop(entry.epn >> 12, None)
+                else:
+                    pages.clear()
+        self.flushed(entry)
+
+    def flush_translations(self) -> None:
+        """Forget all translations: the process ID, an address space or the bus has changed."""
+        self._translations_changed(None)
+
+    def forbid_stores(self) -> None:
+        """Have ``before_store`` called again for every page."""
+        for _readable, writable, _executable in self._pages.values():
+            writable.clear()
+
+    def _msr_changed(self, old: int) -> None:
+        """Switch to the translations of the present privilege state and address spaces."""
+        changed = old ^ self.state.msr
+        if changed & MSR_PR:
+            self.readable, self.writable, self.executable = self._pages[self.state.msr & MSR_PR]
+        if changed & (MSR_IS | MSR_DS):
+            self.flush_translations()
+
+    def page_at(self, address: int, access: Access) -> Page:
+        """Return where the page of effective ``address`` leads; GuestInterrupt if ``access`` is refused."""
+        msr = self.state.msr
+        space = bool(msr & (MSR_IS if access is Access.FETCH else MSR_DS))
+        physical = self.mmu.translate(address, access, space, bool(msr & MSR_PR)) & ~(PAGE_SIZE - 1)
+        memory = self.bus.memory_at(physical)
+        if access is Access.WRITE and memory is not None:
+            self.before_store(physical >> 12)
+        pages = {Access.READ: self.readable, Access.WRITE: self.writable, Access.FETCH: self.executable}[access]
+        page = pages[address >> 12] = memory, physical
+        return page
+
+    def fetch(self, address: int) -> int:
+        """Return the instruction word at ``address``; code outside RAM reads as zero, which is illegal."""
+        memory, physical = self.executable.get(address >> 12) or self.page_at(address, Access.FETCH)
+        if memory is None:
+            return 0
+        place = physical - memory.base + (address & 0xFFC)
+        return int.from_bytes(memory.view[place : place + 4], "big")
+
+    def load(self, address: int, size: int) -> int:
+        """Return ``size`` bytes at effective ``address``, big-endian; may raise GuestInterrupt."""
+        within = address & 0xFFF
+        if within + size > PAGE_SIZE:
+            return self._load_across_pages(address, size)
+        memory, physical = self.readable.get(address >> 12) or self.page_at(address, Access.READ)
+        if memory is None:
+            return self.bus.reader(physical | within, size)()
+        place = physical - memory.base + within
+        return int.from_bytes(memory.view[place : place + size], "big")
+
+    def store(self, address: int, value: int, size: int) -> None:
+        """Store the low ``size`` bytes of ``value`` at effective ``address``, big-endian; may raise GuestInterrupt."""
+        within = address & 0xFFF
+        if within + size > PAGE_SIZE:
+            self._store_across_pages(address, value, size)
+            return
+        memory, physical = self.writable.get(address >> 12) or self.page_at(address, Access.WRITE)
+        value &= (1 << 8 * size) - 1
+        if memory is None:
+            self.bus.writer(physical | within, size)(value)
+        else:
+            place = physical - memory.base + within
+            memory.view[place : place + size] = value.to_bytes(size, "big")
+
+    def _load_across_pages(self, address: int, size: int) -> int:
+        value = 0
+        for offset in range(size):
+            value = value << 8 | self.load((address + offset) & 0xFFFFFFFF, 1)
+        return value
+
+    def _store_across_pages(self, address: int, value: int, size: int) -> None:
+        # Both pages must accept the store before either is changed.
+        self.page_at((address + size - 1) & 0xFFFFFFFF, Access.WRITE)
+        for offset in range(size):
+            self.store((address + offset) & 0xFFFFFFFF, value >> 8 * (size - 1 - offset), 1)
+
+    # Interrupts
+
+    def illegal(self, name: str) -> GuestInterrupt:
+        """Count an instruction or register that this core does not implement; return what to raise."""
+        if name in self.unimplemented or len(self.unimplemented) < UNIMPLEMENTED_NAMES:
+            self.unimplemented[name] += 1
+        else:
+            self.unimplemented["others"] += 1
+        return GuestInterrupt(interrupts.PROGRAM, syndrome=ESR_ILLEGAL)
+
+    def require_supervisor(self) -> None:
+        """Raise the privileged instruction exception in user mode."""
+        if self.state.msr & MSR_PR:
+            raise GuestInterrupt(interrupts.PROGRAM, syndrome=ESR_PRIVILEGED)
+
+    def write_msr(self, value: int) -> None:
+        """Set the MSR; bits that the core does not have stay zero."""
+        old, value = self.state.msr, value & self.model.msr_mask
+        self.state.msr = value
+        self._msr_changed(old)
+        if value & MSR_WE:
+            self.state.pending |= PENDING_WAIT
+
+    def enter(self, raised: GuestInterrupt, address: int) -> None:
+        """Take the interrupt that the instruction at ``address`` raised."""
+        if raised.syndrome is not None:
+            self.state.spr[spr.ESR] = raised.syndrome
+        if raised.data_address is not None:
+            self.state.spr[spr.DEAR] = raised.data_address
+        self._take(raised.interrupt, (address + 4) & 0xFFFFFFFF if raised.after else address)
+
+    def _take(self, interrupt: interrupts.Interrupt, return_address: int) -> None:
+        old = self.state.msr
+        interrupts.take(self.state, interrupt, return_address)
+        self.state.pending &= ~PENDING_WAIT
+        self._msr_changed(old)
+
+    def take_pending(self) -> bool:
+        """Take the asynchronous interrupt of highest priority that is enabled; tell whether there was one."""
+        state = self.state
+        pending, msr = state.pending, state.msr
+        if pending & PENDING_WATCHDOG and msr & MSR_CE:
+            self._take(interrupts.WATCHDOG, state.pc)
+        elif not msr & MSR_EE:
+            return False
+        elif pending & PENDING_EXTERNAL:
+            self._take(interrupts.EXTERNAL_INPUT, state.pc)
+            if self.interrupt_controller is not None:
+                vector = self.interrupt_controller.acknowledge(self.number)
+                if vector is not None:
+                    state.spr[spr.EPR] = vector & 0xFFFF
+        elif pending & PENDING_FIXED_INTERVAL:
+            self._take(interrupts.FIXED_INTERVAL_TIMER, state.pc)
+        elif pending & PENDING_DECREMENTER:
+            self._take(interrupts.DECREMENTER, state.pc)
+        else:
+            return False
+        return True
+
+    def set_external_interrupt(self, level: bool) -> None:
+        """Drive the external interrupt input."""
+        if level:
+            self.state.pending |= PENDING_EXTERNAL
+        else:
+            self.state.pending &= ~PENDING_EXTERNAL

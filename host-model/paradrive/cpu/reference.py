@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The reference engine: the declarations run on integers, one instruction at a time.
+
+It is the executable specification, and what the compiled engine hands every instruction to that it
+does not execute itself.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from paradrive.cpu import interrupts, sprs
+from paradrive.cpu.core import Core
+from paradrive.cpu.interrupts import ESR_TRAP, SAVE_RESTORE, GuestInterrupt
+from paradrive.cpu.mmu import Access
+from paradrive.cpu.state import MSR_EE, CoreState, offset_of
+from paradrive.isa.decoder import decode
+from paradrive.isa.disassembler import disassemble
+from paradrive.isa.instruction import Instruction, Semantics
+from paradrive.isa.operands import COMPUTED_OPERANDS
+from paradrive.isa.semantics import Operand
+
+MASK = 0xFFFFFFFF
+_PC, _MSR = offset_of("pc") // 4, offset_of("msr") // 4
+_REMAINING = offset_of("remaining") // 8
+
+
+def signed(value: int) -> int:
+    """Return the 32-bit ``value`` read as two's complement."""
+    plain = int(value)
+    return (plain & 0x7FFFFFFF) - (plain & 0x80000000)
+
+
+class Integer(int):
+    """A `Word` that is a number: an int between 0 and 2^32 - 1 whose arithmetic wraps around."""
+
+    __slots__ = ()
+
+    def __add__(self, other: Any) -> Integer:
+        return Integer(int.__add__(self, other) & MASK)
+
+    def __sub__(self, other: Any) -> Integer:
+        return Integer(int.__sub__(self, other) & MASK)
+
+    def __mul__(self, other: Any) -> Integer:
+        return Integer(int.__mul__(self, other) & MASK)
+
+    def __and__(self, other: Any) -> Integer:
+        return Integer(int.__and__(self, other))
+
+    def __or__(self, other: Any) -> Integer:
+        return Integer(int.__or__(self, other))
+
+    def __xor__(self, other: Any) -> Integer:
+        return Integer(int.__xor__(self, other))
+
+    def __lshift__(self, other: Any) -> Integer:
+        return Integer(int.__lshift__(self, other) & MASK)
+
+    def __rshift__(self, other: Any) -> Integer:
+        return Integer(int.__rshift__(self, other))
+
+    def __invert__(self) -> Integer:
+        return Integer(int.__xor__(self, MASK))
+
+    def equals(self, other: Operand) -> Integer:
+        return Integer(int.__eq__(self, other))
+
+    def unsigned_less(self, other: Any) -> Integer:
+        return Integer(int.__lt__(self, other))
+
+    def signed_less(self, other: Any) -> Integer:
+        return Integer(signed(self) < signed(other))
+
+    def select(self, if_one: Any, if_zero: Any) -> Integer:
+        return Integer(if_one if self else if_zero)
+
+    def sign_extend(self, bits: int) -> Integer:
+        sign = 1 << bits - 1
+        return Integer(((self & (1 << bits) - 1 ^ sign) - sign) & MASK)
+
+    def shift_right_signed(self, amount: Any) -> Integer:
+        return Integer((signed(self) >> amount) & MASK)
+
+    def rotate_left(self, amount: Any) -> Integer:
+        return Integer((int(self) << amount | int(self) >> 32 - amount) & MASK)
+
+    def leading_zeros(self) -> Integer:
+        return Integer(32 - self.bit_length())
+
+    def swap_bytes(self, size: int) -> Integer:
+        low = self & (1 << 8 * size) - 1
+        return Integer(int.from_bytes(int(low).to_bytes(size, "big"), "little"))
+
+    def high_product_unsigned(self, other: Any) -> Integer:
+        return Integer(int(self) * int(other) >> 32)
+
+    def high_product_signed(self, other: Any) -> Integer:
+        return Integer((signed(self) * signed(other) >> 32) & MASK)
+
+    def quotient_unsigned(self, divisor: Any) -> Integer:
+        return Integer(int(self) // int(divisor))
+
+    def quotient_signed(self, divisor: Any) -> Integer:
+        dividend, by = signed(self), signed(divisor)
+        magnitude = abs(dividend) // abs(by)
+        return Integer((magnitude if (dividend < 0) == (by < 0) else -magnitude) & MASK)
+
+
+class RegisterFile:
+    """Registers in a memoryview, read as `Integer`."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: memoryview) -> None:
+        self._values = values
+
+    def __getitem__(self, number: Any) -> Integer:
+        return Integer(self._values[number])
+
+    def __setitem__(self, number: Any, value: Any) -> None:
+        self._values[number] = value
+
+
+def _state_word(name: str) -> property:
+    """Make a property of the word ``name`` of the core's state."""
+    index = offset_of(name) // 4
+
+    def get(engine: Reference) -> Integer:
+        return Integer(engine.words[index])
+
+    def put(engine: Reference, value: int) -> None:
+        engine.words[index] = value
+
+    return property(get, put)
+
+
+class Reference:
+    """Executes instructions on a `Core`; implements `paradrive.isa.semantics.Context`."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.state: CoreState = core.state
+        self.words, self.quads = core.state.words, core.state.quads
+        self.gpr, self.cr = RegisterFile(core.state.gpr), RegisterFile(core.state.cr)
+        self.next = 0
+        self._decoded: dict[int, tuple[Semantics, Any]] = {}
+
+    def step(self) -> None:
+        """Execute the instruction at pc, or take the interrupt that it raises; either counts as one instruction."""
+        words = self.words
+        address = words[_PC]
+        try:
+            word = self.core.fetch(address)
+            decoded = self._decoded.get(word)
+            if decoded is None:
+                decoded = self._decode(word)
+            self.next = address + 4 & MASK
+            decoded[0](self, decoded[1])
+            words[_PC] = self.next
+        except GuestInterrupt as raised:
+            self.core.enter(raised, address)
+        self.quads[_REMAINING] -= 1
+
+    def _decode(self, word: int) -> tuple[Semantics, Any]:
+        """Return the meaning of ``word`` and its operands, and remember them."""
+        instruction = decode(word, self.core.model.name)
+        if instruction is None:
+            name = disassemble(word, self.core.model.name)
+
+            def illegal(_cpu: Any, _i: Any) -> None:
+                raise self.core.illegal(name)
+
+            return illegal, None  # not remembered: the guest could try every one of 2^32 words
+        semantics = instruction.semantics
+        if instruction.privileged:
+            semantics = self._privileged(semantics)
+        if len(self._decoded) > 1 << 17:
+            self._decoded.clear()
+        decoded = self._decoded[word] = semantics, operands_of(instruction, word)
+        return decoded
+
+    def _privileged(self, semantics: Semantics) -> Semantics:
+        def checked(cpu: Any, i: Any) -> None:
+            self.core.require_supervisor()
+            semantics(cpu, i)
+
+        return checked
+
+    # What an instruction sees (the docstrings stand in semantics.Context)
+
+    so = _state_word("so")
+    ov = _state_word("ov")
+    ca = _state_word("ca")
+    lr = _state_word("lr")
+    ctr = _state_word("ctr")
+    current_instruction_address = property(lambda self: Integer(self.words[_PC]))
+
+    def constant(self, value: int) -> Integer:
+        return Integer(value)
+
+    def gpr_or_zero(self, number: int) -> Integer:
+        return self.gpr[number] if number else Integer(0)
+
+    def load(self, address: int, size: int) -> Integer:
+        return Integer(self.core.load(address, size))
+
+    def store(self, address: int, value: int, size: int) -> None:
+        self.core.store(address, value, size)
+
+    def _require_alignment(self, address: int, access: Access) -> None:
+        if address & 3:
+            syndrome = interrupts.ESR_STORE if access is Access.WRITE else 0
+            raise GuestInterrupt(interrupts.ALIGNMENT, syndrome=syndrome, data_address=int(address))
+
+    def load_multiple(self, address: Integer, first: int) -> None:
+        self._require_alignment(address, Access.READ)
+        self.core.page_at(address + 4 * (31 - first), Access.READ)
+        for number in range(first, 32):
+            self.gpr[number] = self.core.load(address + 4 * (number - first), 4)
+
+    def store_multiple(self, address: Integer, first: int) -> None:
+        self._require_alignment(address, Access.WRITE)
+        self.core.page_at(address, Access.WRITE)
+        self.core.page_at(address + 4 * (31 - first), Access.WRITE)
+        for number in range(first, 32):
+            self.core.store(address + 4 * (number - first), self.gpr[number], 4)
+
+    def load_and_reserve(self, address: int) -> Integer:
+        self._require_alignment(address, Access.READ)
+        value = self.core.load(address, 4)
+        self.state.reserved, self.state.reservation = 1, address
+        return Integer(value)
+
+    def store_conditional(self, address: int, value: int) -> Integer:
+        self._require_alignment(address, Access.WRITE)
+        held = self.state.reserved and self.state.reservation == address
+        if held:
+            self.core.store(address, value, 4)
+        self.state.reserved = 0
+        return Integer(held)
+
+    def zero_cache_block(self, address: int) -> None:
+        size = self.core.model.cache_line_size
+        memory, physical = self.core.page_at(address, Access.WRITE)
+        if memory is None:
+            raise GuestInterrupt(interrupts.ALIGNMENT, syndrome=interrupts.ESR_STORE, data_address=int(address))
+        place = physical - memory.base + (int(address) & 0xFFF & -size)
+        memory.view[place : place + size] = bytes(size)
+
+    def touch_cache_block(self, address: int, *, store: bool) -> None:
+        self.core.page_at(address, Access.WRITE if store else Access.READ)
+
+    def branch(self, target: int, condition: int | None = None) -> None:
+        if condition is None or condition:
+            self.next = target
+
+    def trap_if(self, condition: int) -> None:
+        if condition:
+            raise GuestInterrupt(interrupts.PROGRAM, syndrome=ESR_TRAP)
+
+    def read_spr(self, number: int) -> Integer:
+        return Integer(sprs.read(self.core, number))
+
+    def write_spr(self, number: int, value: int) -> None:
+        sprs.write(self.core, number, value)
+
+    def read_msr(self) -> Integer:
+        return Integer(self.words[_MSR])
+
+    def write_msr(self, value: int) -> None:
+        self.core.write_msr(value)
+
+    def write_external_enable(self, value: int) -> None:
+        self.words[_MSR] = self.words[_MSR] & ~MSR_EE | value
+
+    def system_call(self) -> None:
+        raise GuestInterrupt(interrupts.SYSTEM_CALL, after=True)
+
+    def return_from_interrupt(self, level: str) -> None:
+        registers = SAVE_RESTORE[level]
+        self.next = self.state.spr[registers.address] & ~3
+        self.core.write_msr(self.state.spr[registers.status])
+
+    def tlb_write_entry(self) -> None:
+        self.core.mmu.write_entry()
+
+    def tlb_read_entry(self) -> None:
+        self.core.mmu.read_entry()
+
+    def tlb_search(self, address: int) -> None:
+        self.core.mmu.search(address)
+
+    def tlb_invalidate_address(self, address: int) -> None:
+        self.core.mmu.invalidate_address(address)
+
+    def tlb_invalidate_local(self, kind: int, address: int) -> None:
+        self.core.mmu.invalidate_local(kind, address)
+
+
+def operands_of(instruction: Instruction, word: int) -> SimpleNamespace:
+    """Return the operands of ``word``: fields as ints, computed operands as `Integer`."""
+    fields = instruction.encoding.fields
+    values: dict[str, Any] = {name: field.extract(word) for name, field in fields.items()}
+    for name, (made_of, compute) in COMPUTED_OPERANDS.items():
+        if all(part in fields for part in made_of):
+            values[name] = compute(Integer(word))  # type: ignore[arg-type]
+    if "OE" not in values:
+        values["OE"] = 0
+    return SimpleNamespace(**values)

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Time base, decrementer, fixed-interval timer and watchdog (EREF 2.9; Power ISA 2.06, Book III-E, chapter 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from paradrive.cpu.clock import NANOSECONDS_PER_SECOND, Clock, Event
+from paradrive.cpu.state import (
+    PENDING_DECREMENTER,
+    PENDING_FIXED_INTERVAL,
+    PENDING_RESET,
+    PENDING_WATCHDOG,
+    CoreState,
+)
+from paradrive.isa import spr
+
+TCR_WATCHDOG_RESET = 0x30000000
+TCR_WATCHDOG_ENABLE = 0x08000000
+TCR_DECREMENTER_ENABLE = 0x04000000
+TCR_FIXED_INTERVAL_ENABLE = 0x00800000
+TCR_AUTO_RELOAD = 0x00400000
+
+TSR_ENABLE_NEXT_WATCHDOG = 0x80000000
+TSR_WATCHDOG = 0x40000000
+TSR_WATCHDOG_RESET = 0x30000000
+TSR_DECREMENTER = 0x08000000
+TSR_FIXED_INTERVAL = 0x04000000
+
+MASK64 = (1 << 64) - 1
+
+
+class Timers:
+    """The timers of one core, driven by the clock; they set and clear bits of ``state.pending``.
+
+    The time base counts at ``timebase_frequency`` Hz. The ratio to the clock is kept exactly for
+    frequencies with a denominator of up to a million, else rounded to such a one, so that a 64-bit
+    product cannot overflow within years of guest time.
+    """
+
+    def __init__(self, state: CoreState, clock: Clock, timebase_frequency: int) -> None:
+        self.state, self.clock = state, clock
+        self.ratio = Fraction(timebase_frequency, NANOSECONDS_PER_SECOND).limit_denominator(1_000_000)
+        self._decrementer_event: Event | None = None
+        self._fixed_interval_event: Event | None = None
+        self._watchdog_event: Event | None = None
+        #: The value of the time base at which the decrementer is (or was) zero.
+        self.zero_at = 0
+
+    def reset(self) -> None:
+        """Set everything to its reset state: all zero and stopped."""
+        for event in (self._decrementer_event, self._fixed_interval_event, self._watchdog_event):
+            if event is not None:
+                event.cancel()
+        self._decrementer_event = self._fixed_interval_event = self._watchdog_event = None
+        self.state.timebase_numerator = self.ratio.numerator
+        self.state.timebase_denominator = self.ratio.denominator
+        self.state.timebase_offset = 0
+        self.write_timebase(0)
+        self.zero_at = 0
+
+    def _ticks(self) -> int:
+        return self.clock.now() * self.ratio.numerator // self.ratio.denominator
+
+    def timebase(self) -> int:
+        """Return the time base, 64 bits."""
+        return (self._ticks() + self.state.timebase_offset) & MASK64
+
+    def write_timebase(self, value: int) -> None:
+        """Set the time base; the decrementer counts on as before."""
+        left = self.read_decrementer()
+        self.state.timebase_offset = (value - self._ticks()) & MASK64
+        self.zero_at = self.timebase() + left
+        self._schedule_periodic()
+
+    def _when(self, timebase: int) -> int:
+        """Return the clock's time at which the time base reaches ``timebase``."""
+        ticks = self._ticks() + max(0, timebase - self.timebase())
+        return -(-ticks * self.ratio.denominator // self.ratio.numerator)
+
+    def read_decrementer(self) -> int:
+        """Return the decrementer, 32 bits."""
+        return max(0, self.zero_at - self.timebase()) & 0xFFFFFFFF
+
+    def write_decrementer(self, value: int) -> None:
+        """Start the decrementer at ``value``; zero stops it without an exception."""
+        if self._decrementer_event is not None:
+            self._decrementer_event.cancel()
+            self._decrementer_event = None
+        self.zero_at = self.timebase() + value
+        if value:
+            self._decrementer_event = self.clock.at(self._when(self.zero_at), self._decrementer_expired)
+
+    def _decrementer_expired(self) -> None:
+        self._decrementer_event = None
+        if self.state.spr[spr.TCR] & TCR_AUTO_RELOAD:
+            self.write_decrementer(self.state.spr[spr.DECAR])
+        self._set_status(TSR_DECREMENTER)
+
+    def write_control(self, value: int) -> None:
+        """Write TCR; the watchdog's reset control, once set, stays."""
+        value |= self.state.spr[spr.TCR] & TCR_WATCHDOG_RESET
+        self.state.spr[spr.TCR] = value
+        self._schedule_periodic()
+        self._update_pending()
+
+    def clear_status(self, value: int) -> None:
+        """Write TSR: ones clear."""
+        self.state.spr[spr.TSR] &= ~value
+        self._update_pending()
+
+    def _set_status(self, bits: int) -> None:
+        self.state.spr[spr.TSR] |= bits
+        self._update_pending()
+
+    def _update_pending(self) -> None:
+        control, status = self.state.spr[spr.TCR], self.state.spr[spr.TSR]
+        pending = self.state.pending & ~(PENDING_DECREMENTER | PENDING_FIXED_INTERVAL | PENDING_WATCHDOG)
+        if control & TCR_DECREMENTER_ENABLE and status & TSR_DECREMENTER:
+            pending |= PENDING_DECREMENTER
+        if control & TCR_FIXED_INTERVAL_ENABLE and status & TSR_FIXED_INTERVAL:
+            pending |= PENDING_FIXED_INTERVAL
+        if control & TCR_WATCHDOG_ENABLE and status & TSR_WATCHDOG:
+            pending |= PENDING_WATCHDOG
+        self.state.pending = pending
+
+    def _schedule_periodic(self) -> None:
+        """Schedule the next rising edges of the time base bits that TCR selects (EREF 2.9.1)."""
+        for event in (self._fixed_interval_event, self._watchdog_event):
+            if event is not None:
+                event.cancel()
+        control = self.state.spr[spr.TCR]
+        fixed_interval = (control >> 13 & 0xF) << 2 | control >> 24 & 3
+        watchdog = (control >> 17 & 0xF) << 2 | control >> 30 & 3
+        self._fixed_interval_event = self._at_edge(fixed_interval, self._fixed_interval_edge)
+        self._watchdog_event = self._at_edge(watchdog, self._watchdog_edge)
+
+    def _at_edge(self, bit: int, action: Callable[[], None]) -> Event | None:
+        """Schedule ``action`` at the next 0-to-1 edge of time base bit ``bit`` (0 is the most significant).
+
+        Bits which would take centuries to change are left alone.
+        """
+        half = 1 << 63 - bit
+        if half > 1 << 60:
+            return None
+        now = self.timebase()
+        edge = (now + half) // (2 * half) * 2 * half + half
+        return self.clock.at(self._when(edge), action)
+
+    def _fixed_interval_edge(self) -> None:
+        self._set_status(TSR_FIXED_INTERVAL)
+        self._schedule_periodic()
+
+    def _watchdog_edge(self) -> None:
+        """Take the watchdog's next step: arm, raise the exception, reset (EREF 2.9.3)."""
+        status, control = self.state.spr[spr.TSR], self.state.spr[spr.TCR]
+        if not status & TSR_ENABLE_NEXT_WATCHDOG:
+            self._set_status(TSR_ENABLE_NEXT_WATCHDOG)
+        elif not status & TSR_WATCHDOG:
+            self._set_status(TSR_WATCHDOG)
+        elif control & TCR_WATCHDOG_RESET:
+            self.state.spr[spr.TSR] = status & ~TSR_WATCHDOG_RESET | control & TCR_WATCHDOG_RESET
+            self.state.pending |= PENDING_RESET
+        self._schedule_periodic()

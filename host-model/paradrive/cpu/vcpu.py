@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A virtual CPU: runs guest instructions until something ends the run, as KVM_RUN does."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from typing import Protocol
+
+from paradrive.cpu.clock import Clock
+from paradrive.cpu.core import Core
+from paradrive.cpu.mmu import Mmu
+from paradrive.cpu.models import CpuModel
+from paradrive.cpu.ports import InterruptController, PhysicalBus
+from paradrive.cpu.reference import Reference
+from paradrive.cpu.state import PENDING_RESET, PENDING_STOP, PENDING_WAIT, CoreState, offset_of
+
+ENGINES = ("compiled", "reference")
+
+_PENDING = offset_of("pending") // 4
+_REMAINING = offset_of("remaining") // 8
+
+
+class RunExit(enum.Enum):
+    """Why `Vcpu.run` returned."""
+
+    BUDGET = "the budget is used up"
+    STOPPED = "a stop was requested"
+    IDLE = "the guest waits for an interrupt (MSR[WE])"
+    RESET = "the core asked for a reset"
+
+
+class Engine(Protocol):
+    """Executes instructions until the clock's limit, or until ``state.pending`` must be looked at."""
+
+    def execute(self) -> None:
+        """Run; counts ``state.remaining`` down."""
+
+    def forget(self) -> None:
+        """Forget everything derived from memory and the bus: both may have changed."""
+
+
+class ReferenceEngine:
+    """The reference engine as a loop."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.reference = Reference(core)
+
+    def execute(self) -> None:
+        words, quads, step = self.core.state.words, self.core.state.quads, self.reference.step
+        while quads[_REMAINING]:
+            step()
+            if words[_PENDING]:
+                return
+
+    def forget(self) -> None:
+        """Nothing is kept beyond the core's translations."""
+
+
+class Vcpu:
+    """One e500 core.
+
+    ``engine`` is "compiled" or "reference"; both behave the same. One instruction takes one
+    nanosecond of the clock. An instruction that raises an interrupt counts like one that completes.
+    """
+
+    def __init__(
+        self,
+        model: CpuModel,
+        bus: PhysicalBus,
+        clock: Clock,
+        *,
+        engine: str = "compiled",
+        interrupt_controller: InterruptController | None = None,
+        timebase_frequency: int = 400_000_000,
+        number: int = 0,
+    ) -> None:
+        self.clock = clock
+        self.core = Core(model, bus, clock, timebase_frequency, interrupt_controller, number)
+        self.state: CoreState = self.core.state
+        self._end = 0
+        self._skipped = 0
+        clock.read = self._now
+        clock.rearm = self._rearm
+        self.engine = self._make_engine(engine)
+        self.reset()
+
+    def _make_engine(self, name: str) -> Engine:
+        if name == "reference":
+            return ReferenceEngine(self.core)
+        if name == "compiled":
+            # Imported only here: the reference engine works where LLVM does not.
+            from paradrive.cpu.compiled.engine import CompiledEngine
+
+            return CompiledEngine(self.core)
+        raise ValueError(f"unknown engine {name!r}; there are {', '.join(ENGINES)}")
+
+    @property
+    def mmu(self) -> Mmu:
+        """The core's TLBs."""
+        return self.core.mmu
+
+    @property
+    def unimplemented(self) -> Counter[str]:
+        """How often the guest tried which instruction or register that the core does not have."""
+        return self.core.unimplemented
+
+    @property
+    def instructions(self) -> int:
+        """The number of instructions executed since the CPU was created."""
+        return self._now() - self._skipped
+
+    def _now(self) -> int:
+        return self.state.clock_limit - self.state.remaining
+
+    def _rearm(self) -> None:
+        """Let the engine run until the end of the budget or the next event, whichever comes first."""
+        now = self._now()
+        event = self.clock.next_event()
+        limit = max(now, self._end if event is None else min(self._end, event))
+        self.state.clock_limit, self.state.remaining = limit, limit - now
+
+    def reset(self) -> None:
+        """Enter the state after power-on."""
+        self.core.reset()
+        self.engine.forget()
+
+    def memory_changed(self) -> None:
+        """Tell that RAM was written from outside the CPU, or that the bus maps something else now."""
+        self.core.flush_translations()
+        self.engine.forget()
+
+    def set_external_interrupt(self, level: bool) -> None:
+        """Drive the external interrupt input."""
+        self.core.set_external_interrupt(level)
+
+    def request_stop(self) -> None:
+        """End the run after the instruction that is being executed."""
+        self.state.pending |= PENDING_STOP
+
+    def skip_to(self, when: int) -> None:
+        """Let guest time jump ahead to ``when`` (ns) without executing anything, and run what is due then."""
+        now = self._now()
+        if when > now:
+            self._skipped += when - now
+            self.state.clock_limit += when - now
+            self._end += when - now
+        self.clock.run_due(self._now())
+        self._rearm()
+
+    def run(self, budget: int) -> RunExit:
+        """Execute ``budget`` instructions, exactly, unless something else ends the run first."""
+        self._end = self._now() + budget
+        self._rearm()
+        state = self.state
+        while True:
+            if state.pending:
+                ended = self._attend()
+                if ended is not None:
+                    return ended
+            if not state.remaining:
+                now = self._now()
+                event = self.clock.next_event()
+                if event is not None and event <= now:
+                    self.clock.run_due(now)
+                    self._rearm()
+                    continue
+                if now >= self._end:
+                    return RunExit.BUDGET
+                self._rearm()
+            self.engine.execute()
+
+    def _attend(self) -> RunExit | None:
+        """Act on ``state.pending``: take an interrupt, or tell why the run ends."""
+        state = self.state
+        if state.pending & PENDING_STOP:
+            state.pending &= ~PENDING_STOP
+            return RunExit.STOPPED
+        if state.pending & PENDING_RESET:
+            state.pending &= ~PENDING_RESET
+            return RunExit.RESET
+        if self.core.take_pending():
+            return None
+        return RunExit.IDLE if state.pending & PENDING_WAIT else None
