@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 
 EXIT_POWERED_OFF = 0
 EXIT_BAD_INPUT = 2
@@ -75,9 +76,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _execute(options: argparse.Namespace) -> int:
+    started = time.monotonic()
+    # Only now, so that no other sub-command waits for it; and within the time that the verdict tells.
     from paradrive_tools.session import execute
 
-    return execute(options)
+    return execute(options, started)
 
 
 def natural(text: str) -> int:

@@ -34,17 +34,19 @@ MAX_INITRD_SIZE = 1 << 28
 _STANDARD_INPUT, _STANDARD_OUTPUT = 0, 1
 
 
-def execute(options: argparse.Namespace) -> int:
-    """Run the guest, print the verdict and return the exit status, as ``run.STATUSES`` lists them."""
+def execute(options: argparse.Namespace, started: float) -> int:
+    """Run the guest, print the verdict and return the exit status, as ``run.STATUSES`` lists them.
+
+    The verdict's time counts from ``started``, which is a time of ``time.monotonic``.
+    """
     try:
-        return _run(options)
+        return _run(options, started)
     except InputError as error:
         print(f"paradrive: error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
 
 
-def _run(options: argparse.Namespace) -> int:
-    started = time.monotonic()
+def _run(options: argparse.Namespace, started: float) -> int:
     output = Output(_STANDARD_OUTPUT)
     console = Console(output.write)
     machine = Machine(configuration(options), console.transmit)

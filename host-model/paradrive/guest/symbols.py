@@ -44,10 +44,6 @@ class Symbols:
             return cls([])
         return cls(symbols)
 
-    def address_of(self, name: str) -> int | None:
-        """Return the address of the symbol called ``name``, None if there is none."""
-        return next((symbol.address for symbol in self._symbols if symbol.name == name), None)
-
     def describe(self, address: int) -> str | None:
         """Return ``name+0xoffset`` for an address within the kernel's code, None outside of it."""
         index = bisect_right(self._addresses, address) - 1

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Small guests for tests of the machine: device trees from source text, programs from assembly text."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+#: Maps the ppce500's CCSR (0xf_e000_0000) at 0xe0000000 and its platform bus (0xf_0000_0000) at 0xf0000000,
+#: 1 MiB of each; uses r3.
+MAP_DEVICES = """
+    .macro map_1m entry, effective, physical
+    lis 3, 0x1000 | \\entry ; mtspr 624, 3
+    lis 3, 0x8000 ; ori 3, 3, 0x0500 ; mtspr 625, 3
+    lis 3, \\effective ; ori 3, 3, 0x000a ; mtspr 626, 3
+    lis 3, \\physical ; ori 3, 3, 0x003f ; mtspr 627, 3
+    li 3, 0xf ; mtspr 944, 3
+    tlbwe ; isync
+    .endm
+    map_1m 1, 0xe000, 0xe000
+    map_1m 2, 0xf000, 0x0000
+    .set uart, 0xe0004500
+    .set rstcr, 0xe00e00b0
+    .set pvctl, 0xf0000000
+    .macro store32 address, value
+    lis 4, \\address@ha ; lis 5, \\value@h ; ori 5, 5, \\value@l ; stw 5, \\address@l(4)
+    .endm
+    .macro print character
+    lis 4, uart@ha ; li 5, \\character ; stb 5, uart@l(4)
+    .endm
+    .macro shutdown code
+    store32 pvctl + 0x0c, 0x1f
+    store32 pvctl + 0x14, \\code
+    store32 pvctl + 0x10, 1
+    .endm
+"""
+
+
+@pytest.fixture
+def compile_tree(tmp_path: Path) -> Callable[[str], bytes]:
+    """Return what compiles a tree's source; the project's own sources can be included."""
+
+    def compile_source(source: str) -> bytes:
+        command = ["dtc", "-q", "-i", str(CHECKOUT / "dts"), "-I", "dts", "-O", "dtb"]
+        return subprocess.run(command, input=source.encode(), stdout=subprocess.PIPE, check=True).stdout
+
+    return compile_source
+
+
+@pytest.fixture
+def assemble(tmp_path: Path) -> Callable[[str], Path]:
+    """Return what makes an ELF file of a program, linked to run at 0, where it is entered."""
+
+    def assemble_source(program: str) -> Path:
+        source, elf = tmp_path / "guest.S", tmp_path / "guest.elf"
+        source.write_text(f".globl _start\n_start:\n{program}\n")
+        command = ["powerpc-linux-gnu-gcc", "-mcpu=e500mc", "-nostdlib", "-static"]
+        linking = ["-Wl,-Ttext=0", "-Wl,-z,max-page-size=4096", "-Wl,--build-id=none"]
+        subprocess.run([*command, *linking, "-o", str(elf), str(source)], check=True)
+        return elf
+
+    return assemble_source
+
+
+@pytest.fixture
+def map_devices() -> str:
+    """Return the beginning of a program that uses devices, with macros for the most usual ones."""
+    return MAP_DEVICES
+
+
+@pytest.fixture
+def ppce500(compile_tree: Callable[[str], bytes]) -> bytes:
+    """Return the blob of the project's ppce500 with an e500v2."""
+    return compile_tree((CHECKOUT / "dts" / "ppce500.dts").read_text())

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Booting: placement in RAM, the tree's chosen node, and the state in which the kernel is entered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from paradrive.cpu.clock import Clock
+from paradrive.cpu.models import CPU_MODELS
+from paradrive.cpu.vcpu import Vcpu
+from paradrive.devices.bus import Bus
+from paradrive.machine.boot import RNG_SEED, BootImages, Initrd, prepare
+from paradrive.machine.devicetree import DeviceTree, Node
+from paradrive.machine.elf_kernel import Kernel, Segment
+from paradrive.machine.inputs import InputError
+
+MIB = 1 << 20
+
+
+@dataclass
+class Memory:
+    """RAM of a given size; only what is written needs to be there."""
+
+    base: int
+    size: int
+    view: memoryview = field(init=False)
+    host_address: int = 0
+
+    def __post_init__(self) -> None:
+        self.view = memoryview(bytearray(self.size))
+
+
+def kernel_of(size: int, start: int = 0, data: bytes = b"\x48\0\0\0") -> Kernel:
+    return Kernel("vmlinux", (Segment(0xC000_0000, start, memoryview(data), size),), start)
+
+
+def boot(
+    ppce500: bytes,
+    *,
+    ram: int = 64 * MIB,
+    base: int = 0,
+    kernel: Kernel | None = None,
+    initrd: bytes | None = b"cpio",
+    append: str | None = None,
+) -> BootImages:
+    initrd_image = None if initrd is None else Initrd("initrd", initrd)
+    return prepare(
+        kernel or kernel_of(3 * MIB), DeviceTree(ppce500), initrd_image, append, [Memory(base, ram)]
+    )
+
+
+def chosen_of(images: BootImages) -> Node:
+    return DeviceTree(images.device_tree.contents).chosen()
+
+
+def test_images_go_where_qemu_puts_them(ppce500: bytes) -> None:
+    images = boot(ppce500, kernel=kernel_of(0x2D_1234))
+    # (kernel end + 24 MiB) rounded down to 1 MiB, (kernel end + 32 MiB) rounded down to 16 MiB.
+    assert images.device_tree.address == 0x1A0_0000
+    assert images.initrd is not None
+    assert images.initrd.address == 0x200_0000
+
+
+def test_images_follow_the_kernel_where_ram_is_too_small_for_that(ppce500: bytes) -> None:
+    images = boot(ppce500, ram=4 * MIB, kernel=kernel_of(3 * MIB + 1))
+    assert images.initrd is not None
+    assert images.initrd.address == 3 * MIB + 4096
+    assert images.device_tree.address == images.initrd.address + 4096
+
+
+def test_chosen_tells_where_the_initrd_is(ppce500: bytes) -> None:
+    chosen = chosen_of(boot(ppce500, initrd=b"x" * 1001))
+    assert chosen.cells("linux,initrd-start") == (0x200_0000,)
+    assert chosen.cells("linux,initrd-end") == (0x200_0000 + 1001,)
+
+
+def test_chosen_without_an_initrd_tells_of_none(ppce500: bytes) -> None:
+    tree = DeviceTree(ppce500)
+    tree.chosen().set_cells("linux,initrd-start", [1])
+    assert "linux,initrd-start" not in chosen_of(boot(tree.to_blob(), initrd=None)).properties
+
+
+def test_command_line_replaces_the_trees(ppce500: bytes) -> None:
+    tree = DeviceTree(ppce500)
+    tree.chosen().set_string("bootargs", "quiet")
+    contents = tree.to_blob()
+    assert chosen_of(boot(contents)).strings("bootargs") == ("quiet",)
+    assert chosen_of(boot(contents, append="panic=-1")).strings("bootargs") == ("panic=-1",)
+
+
+@pytest.mark.parametrize("append", ["x" * 2048, "k\xe4se"])
+def test_command_line_the_kernel_cannot_take_is_refused(ppce500: bytes, append: str) -> None:
+    with pytest.raises(InputError, match=r"^--append: "):
+        boot(ppce500, append=append)
+
+
+def test_randomness_is_the_trees_or_a_constant(ppce500: bytes) -> None:
+    tree = DeviceTree(ppce500)
+    tree.chosen().properties["rng-seed"] = b"own seed"
+    assert chosen_of(boot(tree.to_blob())).properties["rng-seed"] == b"own seed"
+    assert chosen_of(boot(ppce500)).properties["rng-seed"] == RNG_SEED
+
+
+@pytest.mark.parametrize(
+    ("options", "source"),
+    [
+        ({"kernel": kernel_of(65 * MIB)}, "vmlinux"),
+        ({"base": MIB}, "vmlinux"),
+        ({"ram": 4 * MIB, "initrd": bytes(MIB + 1)}, "initrd"),
+        ({"ram": 3 * MIB + 8192, "initrd": bytes(8192)}, "device tree"),
+    ],
+)
+def test_ram_that_cannot_hold_all_is_an_error_that_names_what(
+    ppce500: bytes, options: dict[str, object], source: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        boot(ppce500, **options)  # type: ignore[arg-type]
+    assert error.value.source == source
+
+
+def test_load_writes_data_and_clears_the_rest(ppce500: bytes) -> None:
+    images = boot(ppce500, kernel=kernel_of(0x100, start=0x1000, data=b"kernel"))
+    images.ram.view[:0x2000] = b"\xff" * 0x2000
+    images.load()
+    assert bytes(images.ram.view[0xFFF:0x1101]) == b"\xff" + b"kernel".ljust(0x100, b"\0") + b"\xff"
+    assert images.initrd is not None
+    for image in (images.initrd, images.device_tree):
+        assert bytes(images.ram.view[image.address : image.end]) == image.contents
+
+
+def test_kernel_is_entered_as_epapr_says(ppce500: bytes) -> None:
+    images = boot(ppce500, kernel=kernel_of(3 * MIB, start=0x2000))
+    vcpu = Vcpu(CPU_MODELS["e500v2"], Bus(), Clock(), engine="reference")
+    images.enter(vcpu)
+    registers = [vcpu.state.gpr[number] for number in (1, 3, 4, 5, 6, 7, 8, 9)]
+    assert registers == [0xFFFFF8, 0x1B0_0000, 0, 0, 0x45504150, 64 * MIB, 0, 0]
+    assert (vcpu.state.pc, vcpu.state.msr) == (0x2000, 0)
+    entry, *others = vcpu.mmu.tlb1
+    assert (entry.valid, entry.epn, entry.rpn, entry.size) == (True, 0, 0, 64 * MIB)
+    assert (entry.permissions, entry.tid, entry.ts) == (0x3F, 0, 0)
+    assert not any(other.valid for other in others)

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a device tree says: addresses, interrupts, memory, console."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+
+from paradrive.machine.devicetree import DeviceTree, DeviceTreeError, Node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def tree_of(compile_tree: Callable[[str], bytes], body: str) -> DeviceTree:
+    return DeviceTree(compile_tree(f"/dts-v1/; / {{ {body} }};"), "test.dtb")
+
+
+def node_at(tree: DeviceTree, path: str) -> Node:
+    node = tree.find(path)
+    assert node is not None
+    return node
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        # Default cells of the root: 2 and 1.
+        ("d { reg = <0xf 0xe0000000 0x1000>; };", [(0xF_E000_0000, 0x1000)]),
+        ("#address-cells = <1>; #size-cells = <2>; d { reg = <16 1 2>; };", [(16, (1 << 32) + 2)]),
+        # A bus that maps everything as it is.
+        (
+            "b { #address-cells = <2>; #size-cells = <2>; ranges; d { reg = <1 2 0 4>; }; };",
+            [(0x1_0000_0002, 4)],
+        ),
+        # One to two cells, and more than one region.
+        (
+            "b { #address-cells = <1>; #size-cells = <1>; ranges = <0 0xf 0xe0000000 0x100000>; "
+            "d { reg = <0x4500 0x100>, <0x0 0x10>; }; };",
+            [(0xF_E000_4500, 0x100), (0xF_E000_0000, 0x10)],
+        ),
+        # The second of two ranges, behind a bus in a bus.
+        (
+            "a { #address-cells = <1>; #size-cells = <1>; ranges = <0 1 0 0x1000>, <0x1000 2 0 0x1000>; "
+            "b { #address-cells = <1>; #size-cells = <1>; ranges = <0x80 0x1100 0x100>; "
+            "d { reg = <0x90 1>; }; }; };",
+            [(0x2_0000_0110, 1)],
+        ),
+        # Three cells, as on PCI.
+        (
+            "b { #address-cells = <3>; #size-cells = <2>; ranges = <0x2000000 0 0xc0 0xc 0 0 0x100>; "
+            "d { reg = <0x2000000 0 0xc8 0 8>; }; };",
+            [(0xC_0000_0008, 8)],
+        ),
+    ],
+)
+def test_reg_is_translated(
+    compile_tree: Callable[[str], bytes], body: str, expected: list[tuple[int, int]]
+) -> None:
+    tree = tree_of(compile_tree, body)
+    device = next(node for node in tree.root.walk() if node.name == "d")
+    assert device.register_regions() == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("b { #address-cells = <1>; #size-cells = <0>; d { reg = <1>; }; };", "/b: has no ranges"),
+        (
+            "b { #address-cells = <1>; #size-cells = <1>; ranges = <0 0 0 0x1000>; "
+            "d { reg = <0xff0 0x20>; }; };",
+            "outside its ranges",
+        ),
+        ("d { reg = <1 2>; };", "/d: reg is not made of groups of 3 cells"),
+        ("d { reg = [00 01]; };", "/d: reg is not made of 32-bit cells"),
+        ("#address-cells = <5>; d { reg = <1 2 3 4 5 6>; };", "more than 4 address or size cells"),
+    ],
+)
+def test_reg_that_cannot_be_translated_is_an_error(
+    compile_tree: Callable[[str], bytes], body: str, reason: str
+) -> None:
+    tree = tree_of(compile_tree, body)
+    device = next(node for node in tree.root.walk() if node.name == "d")
+    with pytest.raises(DeviceTreeError, match=reason):
+        device.register_regions()
+
+
+CONTROLLERS = """
+    one: one { interrupt-controller; #interrupt-cells = <1>; };
+    two: two { interrupt-controller; #interrupt-cells = <2>; };
+    four: four { interrupt-controller; #interrupt-cells = <4>; };
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("d { };", []),
+        ("interrupt-parent = <&two>; d { interrupts = <42 2>; };", [("/two", (42, 2))]),
+        ("interrupt-parent = <&two>; d { interrupt-parent = <&one>; interrupts = <1 2>; };",
+         [("/one", (1,)), ("/one", (2,))]),
+        ("interrupt-parent = <&four>; d { interrupts = <16 2 0 0>; };", [("/four", (16, 2, 0, 0))]),
+        ("interrupt-parent = <&one>; d { interrupts = <9>; interrupts-extended = <&two 5 2>, <&one 7>; };",
+         [("/two", (5, 2)), ("/one", (7,))]),
+    ],
+)  # fmt: skip
+def test_interrupts_are_resolved(
+    compile_tree: Callable[[str], bytes], body: str, expected: list[tuple[str, tuple[int, ...]]]
+) -> None:
+    device = node_at(tree_of(compile_tree, body + CONTROLLERS), "/d")
+    assert [(item.controller.path, item.cells) for item in device.interrupts()] == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("d { interrupts = <1>; };", "/d: interrupts without an interrupt-parent"),
+        ("interrupt-parent = <0x77>; d { interrupts = <1>; };", "phandle 0x77, which no node has"),
+        ("interrupt-parent = <&d>; d: d { interrupts = <1>; };", "/d: is used as an interrupt parent"),
+        ("interrupt-parent = <&two>; d { interrupts = <1>; };", "groups of 2 cells"),
+        ("d { interrupts-extended = <&two 1>; };", "ends within an interrupt"),
+    ],
+)
+def test_interrupts_that_lead_nowhere_are_an_error(
+    compile_tree: Callable[[str], bytes], body: str, reason: str
+) -> None:
+    device = node_at(tree_of(compile_tree, body + CONTROLLERS), "/d")
+    with pytest.raises(DeviceTreeError, match=reason):
+        device.interrupts()
+
+
+def test_memory_is_collected_by_address(compile_tree: Callable[[str], bytes]) -> None:
+    body = """memory@40000000 { device_type = "memory"; reg = <0 0x40000000 0x1000>; };
+              memory@0 { device_type = "memory"; reg = <0 0 0x2000>, <0 0x8000 0>; };"""
+    assert tree_of(compile_tree, body).memory_regions() == [(0, 0x2000), (0x4000_0000, 0x1000)]
+
+
+@pytest.mark.parametrize("body", ["", 'memory { device_type = "memory"; reg = <0 0 0>; };'])
+def test_tree_without_memory_is_an_error(compile_tree: Callable[[str], bytes], body: str) -> None:
+    with pytest.raises(DeviceTreeError, match=r"test\.dtb: no memory node with a size"):
+        tree_of(compile_tree, body).memory_regions()
+
+
+def test_memory_size_replaces_all_of_it(compile_tree: Callable[[str], bytes]) -> None:
+    body = """memory@0 { device_type = "memory"; reg = <0 0 0x2000>; };
+              memory@40000000 { device_type = "memory"; reg = <0 0x40000000 0x1000>; };"""
+    tree = tree_of(compile_tree, body)
+    tree.set_memory_size(0x800_0000)
+    assert DeviceTree(tree.to_blob()).memory_regions() == [(0, 0x800_0000)]
+
+
+def test_memory_size_beyond_the_cells_is_an_error(compile_tree: Callable[[str], bytes]) -> None:
+    tree = tree_of(compile_tree, 'memory { device_type = "memory"; reg = <0 0 0x2000>; };')
+    with pytest.raises(DeviceTreeError, match="does not fit into 1 cells"):
+        tree.set_memory_size(1 << 32)
+
+
+@pytest.mark.parametrize("path", ["/a/b", "/a/b:115200n8", "serial0", "serial0:115200"])
+def test_console_is_found_by_path_or_alias(compile_tree: Callable[[str], bytes], path: str) -> None:
+    body = f'aliases {{ serial0 = "/a/b"; }}; chosen {{ stdout-path = "{path}"; }}; a {{ b {{ }}; }};'
+    tree = tree_of(compile_tree, body)
+    assert tree.console_node() is node_at(tree, "/a/b")
+
+
+@pytest.mark.parametrize("chosen", ["", 'chosen { stdout-path = "/x"; };', 'chosen { stdout-path = "x"; };'])
+def test_console_that_does_not_exist_is_none(compile_tree: Callable[[str], bytes], chosen: str) -> None:
+    assert tree_of(compile_tree, chosen).console_node() is None
+
+
+def test_boot_cpu_comes_first(compile_tree: Callable[[str], bytes]) -> None:
+    body = """cpus { #address-cells = <1>; #size-cells = <0>;
+              cpu@1 { device_type = "cpu"; reg = <1>; }; cpu@0 { device_type = "cpu"; reg = <0>; }; };"""
+    contents = bytearray(compile_tree(f"/dts-v1/; / {{ {body} }};"))
+    for boot_cpu, expected in ((0, ["cpu@0", "cpu@1"]), (1, ["cpu@1", "cpu@0"])):
+        struct.pack_into(">I", contents, 28, boot_cpu)  # boot_cpuid_phys in the header
+        assert [node.name for node in DeviceTree(bytes(contents)).cpu_nodes()] == expected
+
+
+def test_qemus_own_addresses_come_out_of_the_projects_tree(ppce500: bytes) -> None:
+    tree = DeviceTree(ppce500)
+    regions = {node.name: node.register_regions()[0] for node in tree.root.walk() if node.interrupts()}
+    assert regions["serial@4500"] == (0xF_E000_4500, 0x100)
+    assert regions["pvctl@0"] == (0xF_0000_0000, 0x1000)

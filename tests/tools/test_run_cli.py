@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``paradrive run``: outcomes with their status and line, files written, and every kind of bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from paradrive_tools.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+class Run(Protocol):
+    def __call__(self, program: str, *options: str) -> tuple[int, str, str]: ...
+
+
+@pytest.fixture(autouse=True)
+def _no_input() -> Iterator[None]:
+    """Let standard input be empty, whatever it is for pytest."""
+    saved, nothing = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    yield
+    os.dup2(saved, 0)
+    os.close(nothing)
+    os.close(saved)
+
+
+@pytest.fixture
+def files(tmp_path: Path, ppce500: bytes) -> dict[str, Path]:
+    paths = {name: tmp_path / name for name in ("initrd", "dtb")}
+    paths["initrd"].write_bytes(b"cpio")
+    paths["dtb"].write_bytes(ppce500)
+    return paths
+
+
+@pytest.fixture
+def run(
+    assemble: Callable[[str], Path],
+    map_devices: str,
+    files: dict[str, Path],
+    capfd: pytest.CaptureFixture[str],
+) -> Run:
+    """Return what runs a program from the command line: exit status, standard output, standard error."""
+
+    def run_program(program: str, *options: str) -> tuple[int, str, str]:
+        kernel = str(assemble(map_devices + program))
+        arguments = ["run", "--engine", "reference", "--max-instructions", "20000", "--kernel", kernel]
+        for name, path in files.items():
+            arguments += [f"--{name}", str(path)]
+        status = main([*arguments, *options])
+        captured = capfd.readouterr()
+        return status, captured.out, captured.err
+
+    return run_program
+
+
+def test_power_off_ends_with_the_line_that_scripts_look_for(run: Run) -> None:
+    status, output, errors = run("print 'h' ; print 'i' ; print 10 ; shutdown 0 ; b .")
+    assert (status, errors) == (0, "")
+    assert re.fullmatch(
+        r"hi\nparadrive: guest powered off through pvctl \(SHUTDOWN, exit code 0\) "
+        r"after \d+ instructions in \d+\.\d+ s\n",
+        output,
+    )
+
+
+def test_verdict_has_a_line_of_its_own(run: Run) -> None:
+    assert run("print 'h' ; shutdown 0 ; b .")[1].startswith("h\nparadrive: ")
+
+
+@pytest.mark.parametrize(("code", "expected"), [(1, 65), (62, 126), (63, 127), (0xFFFF_FFFF, 127)])
+def test_exit_code_of_the_guest_is_in_the_status(run: Run, code: int, expected: int) -> None:
+    status, output, _ = run(f"shutdown {code} ; b .")
+    assert status == expected
+    assert f"exit code {code})" in output
+
+
+@pytest.mark.parametrize(
+    ("program", "options", "status", "line"),
+    [
+        ("store32 rstcr, 2 ; b .", ("--reset-limit", "1"), 3, "reset limit: it wanted more than 1 resets"),
+        (
+            "store32 pvctl + 0x0c, 0x1f ; store32 pvctl + 0x10, 3 ; shutdown 0 ; b .",
+            (),
+            4,
+            "guest panicked: reported through pvctl",
+        ),
+        (
+            "text: lis 6, string@h ; ori 6, 6, string@l ; lis 4, uart@ha\n"
+            "next: lbz 5, 0(6) ; addi 6, 6, 1 ; cmpwi 5, 0 ; beq done ; stb 5, uart@l(4) ; b next\n"
+            'done: shutdown 0 ; b .\nstring: .asciz "[ 0.1] Kernel panic - not syncing: gone\\n"',
+            (),
+            4,
+            "guest panicked: [ 0.1] Kernel panic - not syncing: gone",
+        ),
+        ("spin: b spin", (), 5, "no progress: it has executed 20000 instructions; at spin (0x"),
+    ],
+)
+def test_each_outcome_has_its_status_and_line(
+    run: Run, program: str, options: tuple[str, ...], status: int, line: str
+) -> None:
+    result, output, _ = run(program, *options)
+    assert result == status
+    assert line in output.splitlines()[-1]
+
+
+def test_unimplemented_instruction_is_named_where_there_is_no_progress(run: Run) -> None:
+    _, output, _ = run("lis 3, 0 ; mtspr 63, 3 ; li 3, 0x700 ; mtspr 406, 3 ; fadd 1, 2, 3\n.org 0x700\nb .")
+    assert "the core does not implement .long 0xfc22182a" in output.splitlines()[-1]
+
+
+def test_unmodelled_device_gives_a_warning(
+    run: Run, files: dict[str, Path], compile_tree: Callable[[str], bytes]
+) -> None:
+    source = """/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi"
+                / { platform@f00000000 { thing@9000 { compatible = "acme,thing"; }; }; };"""
+    files["dtb"].write_bytes(compile_tree(source))
+    status, _, errors = run("shutdown 0 ; b .")
+    assert status == 0
+    assert errors.startswith("paradrive: warning: /platform@f00000000/thing@9000: ")
+
+
+def test_input_from_a_pipe_reaches_the_guest(run: Run) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"x")
+    os.close(writer)
+    os.dup2(reader, 0)
+    os.close(reader)
+    output = run(
+        "lis 4, uart@ha ; li 5, 2 ; stb 5, uart + 4@l(4)\n"
+        "wait: lbz 5, uart + 5@l(4) ; andi. 5, 5, 1 ; beq wait\n"
+        "lbz 5, uart@l(4) ; stb 5, uart@l(4) ; shutdown 0 ; b ."
+    )[1]
+    assert output.startswith("x\n")
+
+
+# Files written
+
+
+def test_report_tells_all_of_the_run(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    run("lis 4, pvctl@ha ; lwz 5, pvctl + 0x800@l(4) ; shutdown 2 ; b .", "--json", str(path))
+    report = json.loads(path.read_text())
+    assert (report["outcome"], report["exit_status"]) == ("powered-off", 66)
+    assert report["instructions"] > 10
+    assert report["seconds"] > 0
+    assert report["guest_errors"]["count"] == 1
+    assert "0x800" in report["guest_errors"]["first"][0]
+    assert (report["unimplemented"], report["warnings"], report["resets"]) == ({}, [], 0)
+
+
+def test_report_replaces_the_file_as_a_whole(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text("old")
+    run("shutdown 0 ; b .", "--json", str(path))
+    assert json.loads(path.read_text())["outcome"] == "powered-off"
+    assert [file for file in tmp_path.iterdir() if "report" in file.name] == [path]
+    assert stat.S_IMODE(path.stat().st_mode) & stat.S_IRUSR
+
+
+def test_trace_has_a_line_for_each_access(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    run("print 'h' ; lis 4, pvctl@ha ; lwz 5, pvctl@l(4) ; shutdown 0 ; b .", "--trace-mmio", str(path))
+    heading, *lines = path.read_text().splitlines()
+    assert heading.startswith("# ")
+    assert [line.split()[1:] for line in lines] == [
+        ["serial@4500", "THR", "write", "1", "0x68"],
+        ["pvctl@0", "ID", "read", "4", "0x50564354"],
+        ["pvctl@0", "ENABLE", "write", "4", "0x0000001f"],
+        ["pvctl@0", "ARGUMENT", "write", "4", "0x00000000"],
+        ["pvctl@0", "COMMAND", "write", "4", "0x00000001"],
+    ]
+    times = [int(line.split()[0]) for line in lines]
+    assert times == sorted(set(times))
+
+
+def test_full_disk_ends_the_trace_and_not_the_run(run: Run) -> None:
+    status, _, errors = run("print 'h' ; shutdown 0 ; b .", "--trace-mmio", "/dev/full")
+    assert status == 0
+    assert errors.startswith("paradrive: warning: /dev/full: the trace is incomplete: ")
+
+
+# Bad input
+
+
+def assert_one_line(errors: str, start: str) -> None:
+    assert errors.startswith(f"paradrive: error: {start}")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "contents", "reason"),
+    [
+        ("dtb", b"", "truncated"),
+        ("dtb", b"\xd0\x0d\xfe\xed" + bytes(10), "truncated"),
+        ("dtb", bytes(100), "not a device tree blob"),
+        ("initrd", bytes(65 << 20), "does not fit into 64 MiB of RAM"),
+        ("dtb", None, "No such file or directory"),
+        ("initrd", None, "No such file or directory"),
+    ],
+)
+def test_bad_file_is_named(
+    run: Run, files: dict[str, Path], name: str, contents: bytes | None, reason: str
+) -> None:
+    if contents is None:
+        files[name].unlink()
+    else:
+        files[name].write_bytes(contents)
+    status, output, errors = run("b .")
+    assert (status, output) == (2, "")
+    assert_one_line(errors, f"{files[name]}: {reason}")
+
+
+def test_truncated_tree_is_named(run: Run, files: dict[str, Path]) -> None:
+    files["dtb"].write_bytes(files["dtb"].read_bytes()[:-100])
+    status, _, errors = run("b .")
+    assert status == 2
+    assert_one_line(errors, f"{files['dtb']}: truncated")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda elf: elf[:30], "truncated"),
+        (lambda elf: b"MZ" + elf[2:], "is not an ELF file"),
+        (lambda elf: elf[:4] + b"\2" + elf[5:], "is a 64-bit ELF file"),
+        (lambda elf: elf[:5] + b"\1" + elf[6:], "is little-endian"),
+        (lambda elf: elf[:18] + b"\0\x28" + elf[20:], "is for another architecture"),
+    ],
+)
+def test_bad_kernel_is_named(
+    run: Run, assemble: Callable[[str], Path], tmp_path: Path, change: Callable[[bytes], bytes], reason: str
+) -> None:
+    bad = tmp_path / "bad"
+    bad.write_bytes(change(assemble("b .").read_bytes()))
+    status, _, errors = run("b .", "--kernel", str(bad))
+    assert status == 2
+    assert_one_line(errors, f"{bad}: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("options", "start"),
+    [
+        (("--machine", "pc"), "--machine: there is no machine 'pc'"),
+        (("--machine", "mpc8544ds"), "{dtb}: is compatible with fsl,qemu-e500; mpc8544ds needs MPC8544DS"),
+        (("--cpu", "z80"), "--cpu: there is no CPU 'z80'"),
+        (("--engine", "steam"), "argument --engine"),
+        (("--memory", "0"), "argument --memory"),
+        (("--memory", "1000"), "argument --memory"),
+        (("--memory", "lots"), "argument --memory"),
+        (("--memory", "4K"), "{initrd}: does not fit into 0 MiB of RAM"),
+        (("--memory", "999999999999G"), "{dtb}: "),
+        (("--max-instructions", "-1"), "argument --max-instructions"),
+        (("--reset-limit", "x"), "argument --reset-limit"),
+        (("--append", "x" * 3000), "--append: "),
+        (("--trace-mmio", "/no/where"), "/no/where: No such file or directory"),
+        (("--frobnicate",), "unrecognized arguments: --frobnicate"),
+    ],
+)
+def test_bad_option_is_named(run: Run, files: dict[str, Path], options: tuple[str, ...], start: str) -> None:
+    status, _, errors = run("b .", *options)
+    assert status == 2
+    assert_one_line(errors, start.format(**files))
+
+
+def test_report_that_cannot_be_written_is_an_error(run: Run) -> None:
+    status, _, errors = run("shutdown 0 ; b .", "--json", "/no/where.json")
+    assert status == 2
+    assert_one_line(errors, "/no/where.json: No such file or directory")
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"]])
+def test_without_a_known_command_there_is_one_line(
+    arguments: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert_one_line(capfd.readouterr().err, "")
+
+
+def test_help_documents_the_exit_statuses(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--help"]) == 0
+    text = capfd.readouterr().out
+    for status in ("0 ", "65..127", "2 ", "3 ", "4 ", "5 ", "130"):
+        assert re.search(rf"^  {re.escape(status)}", text, re.MULTILINE)
