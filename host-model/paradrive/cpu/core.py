@@ -123,9 +123,12 @@ class Core:
         space = bool(msr & (MSR_IS if access is Access.FETCH else MSR_DS))
         physical = self.mmu.translate(address, access, space, bool(msr & MSR_PR)) & ~(PAGE_SIZE - 1)
         memory = self.bus.memory_at(physical)
-        if access is Access.WRITE and memory is not None:
-            self.before_store(physical >> 12)
-        pages = {Access.READ: self.readable, Access.WRITE: self.writable, Access.FETCH: self.executable}[access]
+        if access is Access.WRITE:
+            if memory is not None:
+                self.before_store(physical >> 12)
+            pages = self.writable
+        else:
+            pages = self.readable if access is Access.READ else self.executable
         page = pages[address >> 12] = memory, physical
         return page
 

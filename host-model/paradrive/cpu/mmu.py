@@ -95,11 +95,12 @@ class Mmu:
 
     def find(self, address: int, space: int, pids: tuple[int, ...]) -> TlbEntry | None:
         """Return the entry that translates ``address`` in address space ``space``, None if there is none."""
+        page = address & PAGE_MASK
         for entry in self.tlb0[address >> 12 & self.sets - 1]:
-            if entry.matches(address, space, pids):
+            if entry.epn == page and entry.matches(address, space, pids):
                 return entry
         for entry in self.tlb1:
-            if entry.matches(address, space, pids):
+            if entry.valid and entry.matches(address, space, pids):
                 return entry
         return None
 

@@ -8,7 +8,7 @@ import ctypes
 _U8, _U32, _U64 = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64
 
 #: Entries of each translation table; a power of two.
-TRANSLATIONS = 512
+TRANSLATIONS = 1024
 
 MSR_WE, MSR_CE, MSR_EE, MSR_PR = 1 << 18, 1 << 17, 1 << 15, 1 << 14
 MSR_FP, MSR_ME, MSR_DE, MSR_IS, MSR_DS = 1 << 13, 1 << 12, 1 << 9, 1 << 5, 1 << 4

@@ -60,6 +60,7 @@ class Bus:
         #: Called after the map or the tracing has changed: what ``reader`` and ``writer`` returned is stale.
         self.on_change: Callable[[], None] = lambda: None
         self._regions: list[Region] = []
+        self._memories: list[Memory] = []
         self._trace: Callable[[MmioAccess], None] | None = None
 
     @property
@@ -85,19 +86,25 @@ class Bus:
 
     def map_memory(self, memory: Memory) -> Region:
         """Let a RAM block answer where it says it is; ValueError on overlap."""
-        return self._insert(Region(memory.base, memory.size, memory))
+        region = self._insert(Region(memory.base, memory.size, memory))
+        self._memories.append(memory)
+        return region
 
     def unmap(self, region: Region) -> None:
         """Take a region out of the map; ValueError when it is not mapped."""
         if region not in self._regions:
             raise ValueError(f"{region} is not mapped")
         self._regions.remove(region)
+        if region.target in self._memories:
+            self._memories.remove(region.target)
         self.on_change()
 
     def memory_at(self, address: int) -> Memory | None:
         """Return the RAM block that holds this physical address, None where there is none."""
-        region = self._region_at(address, 1)
-        return None if region is None or isinstance(region.target, Device) else region.target
+        for memory in self._memories:
+            if 0 <= address - memory.base < memory.size:
+                return memory
+        return None
 
     def reader(self, address: int, size: int) -> Callable[[], int]:
         """Return the function that performs one read of ``size`` bytes here."""

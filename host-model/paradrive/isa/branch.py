@@ -168,8 +168,9 @@ def _(cpu: Context, i: Any) -> None:
 
 
 def fields_with_code(fields: int) -> int | None:
-    """Choose the field masks of mtcrf that get code of their own: one field, or all of them."""
-    return fields if fields == 0xFF or fields.bit_count() == 1 else None
+    """Choose the field masks of mtcrf that get code of their own: neighbouring fields, which compilers use."""
+    lowest = fields & -fields
+    return fields if fields and fields & fields + lowest == 0 else None
 
 
 @insn("mtcrf FXM,rS", "011111 rS:5 0 FXM:8 / 0010010000 /", specialise={"FXM": fields_with_code})

@@ -169,6 +169,19 @@ class Emitter:
                 self.leave(i64(Exit.INTERPRET))
         self.exit_if(condition, self._interpret)
 
+    def miss_if(self, condition: ir.Value, address: ir.Value, size: ir.Value, missed: Exit) -> None:
+        """Have Python enter the translation of ``size`` bytes at ``address`` where ``condition`` holds.
+
+        The instruction then restarts, so this must precede every effect.
+        """
+        builder = self.builder
+        miss = self.function.append_basic_block("miss")
+        self.exit_if(condition, miss)
+        with builder.goto_block(miss):
+            builder.store(address, self.state_place("fault_address"))
+            size_code = builder.shl(builder.zext(size, I64), i64(layout.SIZE_SHIFT))
+            self.leave(builder.or_(size_code, i64(missed)))
+
     def leave(self, code: ir.Value) -> None:
         """Return ``code``; pc is this instruction, which has not been executed."""
         self.program.leave(self.builder, self.function.args, code)
@@ -268,16 +281,15 @@ class Emitter:
     def _multiple(self, address: Value, first: Lane, tag: str) -> tuple[ir.Value, ir.Value]:
         """Begin lmw or stmw: return the host address of the first word, and the first register's number.
 
-        Words that are unaligned, cross a page or miss their translation are left to the reference engine.
+        Words that are unaligned or cross a page are left to the reference engine.
         """
         builder = self.builder
-        length = (self.constant(31) - first) * 4
-        last = address + length
+        self.interpret_if((address & 3).is_one())
+        length = (self.constant(32) - first) * 4
         entry = self._translation(address.llvm)
-        hit = builder.and_(
-            self._tag_matches(entry, tag, last.llvm), builder.icmp_unsigned("==", (address & 3).llvm, i32(0))
-        )
-        self.interpret_if(builder.not_(hit))
+        hit = self._tag_matches(entry, tag, (address + length - 1).llvm)
+        missed = Exit.LOAD_MISS if tag == "read" else Exit.STORE_MISS
+        self.miss_if(builder.not_(hit), address.llvm, length.llvm, missed)
         return self._host_place(entry, address.llvm), builder.zext(first.llvm, I64)
 
     def _for_each_register(self, first: ir.Value, host: ir.Value, *, store: bool) -> None:
@@ -331,15 +343,16 @@ class Emitter:
         builder = self.builder
         size = self.program.cache_line_size
         entry = self._translation(address.llvm)
-        self.interpret_if(builder.not_(self._tag_matches(entry, "write", address.llvm)))
+        missing = builder.not_(self._tag_matches(entry, "write", address.llvm))
+        self.miss_if(missing, address.llvm, i32(1), Exit.STORE_MISS)
         host = self._host_place(entry, (address & -size).llvm)
         for offset in range(0, size, 8):
             builder.store(i64(0), at_offset(builder, host, offset), align=1)
 
     def touch_cache_block(self, address: Value, *, store: bool) -> None:
         entry = self._translation(address.llvm)
-        hit = self._tag_matches(entry, "write" if store else "read", address.llvm)
-        self.interpret_if(self.builder.not_(hit))
+        missing = self.builder.not_(self._tag_matches(entry, "write" if store else "read", address.llvm))
+        self.miss_if(missing, address.llvm, i32(1), Exit.STORE_MISS if store else Exit.LOAD_MISS)
 
     # Everything else
 

@@ -9,6 +9,7 @@ code is never writable without an exit, and a page that becomes writable loses i
 from __future__ import annotations
 
 import ctypes
+from array import array
 from collections.abc import Callable
 
 from paradrive.cpu.compiled import build, layout
@@ -20,7 +21,7 @@ from paradrive.cpu.reference import Reference
 from paradrive.cpu.state import ANSWERED, MSR_DS, MSR_IS, MSR_PR, NO_PAGE, TRANSLATIONS, offset_of
 
 _WORDS_OF_TRANSLATION = 8
-_READ, _WRITE, _FETCH, _DEVICE = range(4)
+_READ, _WRITE, _FETCH, _DEVICE = range(4)  # words of a translation
 _ADDEND, _CODE = 2, 3  # in 64-bit units
 _MASK64 = (1 << 64) - 1
 
@@ -34,10 +35,13 @@ _PC = offset_of("pc") // 4
 _FAULT_ADDRESS = offset_of("fault_address") // 4
 _STORE_VALUE = offset_of("store_value") // 4
 
+# As plain ints: the loop over exits compares with them.
+_LIMIT, _DEVICE_READ, _DEVICE_WRITE = int(Exit.LIMIT), int(Exit.DEVICE_READ), int(Exit.DEVICE_WRITE)
 _KIND = (1 << layout.SIZE_SHIFT) - 1
 #: The guest decides how many different device registers it touches: forget them all beyond this number.
 _ACCESSORS = 4096
 
+_EMPTY_TABLE = memoryview(array("I", [NO_PAGE] * 4 + [0] * 4) * TRANSLATIONS)
 #: Where a table of translations starts: word index, by whether it is the user's.
 _TABLES = {0: offset_of("supervisor") // 4, MSR_PR: offset_of("user") // 4}
 
@@ -81,10 +85,8 @@ class CompiledEngine:
         self._pages.clear()
 
     def _empty_tables(self) -> None:
-        words = self._words
         for start in _TABLES.values():
-            for index in range(start, start + TRANSLATIONS * _WORDS_OF_TRANSLATION, _WORDS_OF_TRANSLATION):
-                words[index] = words[index + 1] = words[index + 2] = words[index + 3] = NO_PAGE
+            self._words[start : start + len(_EMPTY_TABLE)] = _EMPTY_TABLE
         self._writers.clear()
         self._fetchers.clear()
 
@@ -186,14 +188,14 @@ class CompiledEngine:
         while True:
             code = run(state)
             kind = code & _KIND
-            if kind == Exit.DEVICE_READ:
+            if kind == _DEVICE_READ:
                 reader = readers.get(code) or self._reader(code)
                 quads[_ANSWER] = reader() | ANSWERED
-            elif kind == Exit.DEVICE_WRITE:
+            elif kind == _DEVICE_WRITE:
                 writer = writers.get(code) or self._writer(code)
                 writer(words[_STORE_VALUE] & (1 << 8 * (code >> layout.SIZE_SHIFT & 0xFF)) - 1)
                 quads[_ANSWER] = ANSWERED
-            elif kind == Exit.LIMIT:
+            elif kind == _LIMIT:
                 return
             else:
                 self._serve(kind, code)
