@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from struct import Struct
 
 from paradrive.cpu import interrupts
 from paradrive.cpu.clock import Clock
 from paradrive.cpu.interrupts import ESR_ILLEGAL, ESR_PRIVILEGED, GuestInterrupt
 from paradrive.cpu.mmu import Access, Mmu, TlbEntry
 from paradrive.cpu.models import CpuModel
-from paradrive.cpu.ports import PAGE_SIZE, InterruptController, Memory, PhysicalBus
+from paradrive.cpu.ports import PAGE_SIZE, InterruptController, PhysicalBus
 from paradrive.cpu.state import (
     MSR_CE,
     MSR_DS,
@@ -32,8 +33,13 @@ from paradrive.isa import spr
 #: At most this many different unimplemented instructions are counted by name.
 UNIMPLEMENTED_NAMES = 256
 
-#: Where a page of effective addresses leads: its RAM block (None: devices) and physical address.
-Page = tuple[Memory | None, int]
+#: Where a page of effective addresses leads: a RAM block's view and the page's place in it, or None and
+#: the physical address of a page of devices.
+Page = tuple[memoryview | None, int]
+
+#: Unpack and pack big-endian values by their size in bytes.
+_UNPACK = {size: Struct(f">{code}").unpack_from for size, code in ((1, "B"), (2, "H"), (4, "I"))}
+_PACK = {size: Struct(f">{code}").pack_into for size, code in ((1, "B"), (2, "H"), (4, "I"))}
 
 
 class Core:
@@ -129,27 +135,28 @@ class Core:
             pages = self.writable
         else:
             pages = self.readable if access is Access.READ else self.executable
-        page = pages[address >> 12] = memory, physical
+        page = (None, physical) if memory is None else (memory.view, physical - memory.base)
+        pages[address >> 12] = page
         return page
 
     def fetch(self, address: int) -> int:
         """Return the instruction word at ``address``; code outside RAM reads as zero, which is illegal."""
-        memory, physical = self.executable.get(address >> 12) or self.page_at(address, Access.FETCH)
-        if memory is None:
+        view, place = self.executable.get(address >> 12) or self.page_at(address, Access.FETCH)
+        if view is None:
             return 0
-        place = physical - memory.base + (address & 0xFFC)
-        return int.from_bytes(memory.view[place : place + 4], "big")
+        word: int = _UNPACK[4](view, place + (address & 0xFFC))[0]
+        return word
 
     def load(self, address: int, size: int) -> int:
         """Return ``size`` bytes at effective ``address``, big-endian; may raise GuestInterrupt."""
         within = address & 0xFFF
         if within + size > PAGE_SIZE:
             return self._load_across_pages(address, size)
-        memory, physical = self.readable.get(address >> 12) or self.page_at(address, Access.READ)
-        if memory is None:
-            return self.bus.reader(physical | within, size)()
-        place = physical - memory.base + within
-        return int.from_bytes(memory.view[place : place + size], "big")
+        view, place = self.readable.get(address >> 12) or self.page_at(address, Access.READ)
+        if view is None:
+            return self.bus.reader(place + within, size)()
+        value: int = _UNPACK[size](view, place + within)[0]
+        return value
 
     def store(self, address: int, value: int, size: int) -> None:
         """Store the low ``size`` bytes of ``value`` at effective ``address``, big-endian; may raise GuestInterrupt."""
@@ -157,13 +164,12 @@ class Core:
         if within + size > PAGE_SIZE:
             self._store_across_pages(address, value, size)
             return
-        memory, physical = self.writable.get(address >> 12) or self.page_at(address, Access.WRITE)
+        view, place = self.writable.get(address >> 12) or self.page_at(address, Access.WRITE)
         value &= (1 << 8 * size) - 1
-        if memory is None:
-            self.bus.writer(physical | within, size)(value)
+        if view is None:
+            self.bus.writer(place + within, size)(value)
         else:
-            place = physical - memory.base + within
-            memory.view[place : place + size] = value.to_bytes(size, "big")
+            _PACK[size](view, place + within, value)
 
     def _load_across_pages(self, address: int, size: int) -> int:
         value = 0

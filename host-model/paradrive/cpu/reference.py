@@ -207,7 +207,7 @@ class Reference:
         return Integer(self.core.load(address, size))
 
     def store(self, address: int, value: int, size: int) -> None:
-        self.core.store(address, value, size)
+        self.core.store(address, int(value), size)
 
     def _require_alignment(self, address: int, access: Access) -> None:
         if address & 3:
@@ -225,7 +225,7 @@ class Reference:
         self.core.page_at(address, Access.WRITE)
         self.core.page_at(address + 4 * (31 - first), Access.WRITE)
         for number in range(first, 32):
-            self.core.store(address + 4 * (number - first), self.gpr[number], 4)
+            self.core.store(address + 4 * (number - first), int(self.gpr[number]), 4)
 
     def load_and_reserve(self, address: int) -> Integer:
         self._require_alignment(address, Access.READ)
@@ -237,17 +237,17 @@ class Reference:
         self._require_alignment(address, Access.WRITE)
         held = self.state.reserved and self.state.reservation == address
         if held:
-            self.core.store(address, value, 4)
+            self.core.store(address, int(value), 4)
         self.state.reserved = 0
         return Integer(held)
 
     def zero_cache_block(self, address: int) -> None:
         size = self.core.model.cache_line_size
-        memory, physical = self.core.page_at(address, Access.WRITE)
-        if memory is None:
+        view, place = self.core.page_at(address, Access.WRITE)
+        if view is None:
             raise GuestInterrupt(interrupts.ALIGNMENT, syndrome=interrupts.ESR_STORE, data_address=int(address))
-        place = physical - memory.base + (int(address) & 0xFFF & -size)
-        memory.view[place : place + size] = bytes(size)
+        place += int(address) & 0xFFF & -size
+        view[place : place + size] = bytes(size)
 
     def touch_cache_block(self, address: int, *, store: bool) -> None:
         self.core.page_at(address, Access.WRITE if store else Access.READ)
@@ -264,7 +264,7 @@ class Reference:
         return Integer(sprs.read(self.core, number))
 
     def write_spr(self, number: int, value: int) -> None:
-        sprs.write(self.core, number, value)
+        sprs.write(self.core, number, int(value))
 
     def read_msr(self) -> Integer:
         return Integer(self.words[_MSR])

@@ -35,8 +35,8 @@ class Timers:
     """The timers of one core, driven by the clock; they set and clear bits of ``state.pending``.
 
     The time base counts at ``timebase_frequency`` Hz. The ratio to the clock is kept exactly for
-    frequencies with a denominator of up to a million, else rounded to such a one, so that a 64-bit
-    product cannot overflow within years of guest time.
+    frequencies with a denominator of up to a million, else rounded to such a one, so that compiled
+    code can compute with it in 64 bits.
     """
 
     def __init__(self, state: CoreState, clock: Clock, timebase_frequency: int) -> None:

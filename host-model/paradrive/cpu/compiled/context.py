@@ -427,9 +427,12 @@ class Emitter:
         builder = self.builder
         left = builder.ashr(builder.sub(self.deadline, builder.ptrtoint(self.slot, I64)), i64(4))
         now = builder.sub(self.load_state("clock_limit", I64), left)
-        ticks = builder.udiv(
-            builder.mul(now, self.load_state("timebase_numerator", I64)),
-            self.load_state("timebase_denominator", I64),
+        numerator = self.load_state("timebase_numerator", I64)
+        denominator = self.load_state("timebase_denominator", I64)
+        # The whole multiples of the denominator apart, so that no product exceeds 64 bits.
+        multiples, rest = builder.udiv(now, denominator), builder.urem(now, denominator)
+        ticks = builder.add(
+            builder.mul(multiples, numerator), builder.udiv(builder.mul(rest, numerator), denominator)
         )
         timebase = builder.add(ticks, self.load_state("timebase_offset", I64))
         half = builder.lshr(timebase, i64(32)) if high else timebase
