@@ -91,7 +91,7 @@ def test_exit_code_of_the_guest_is_in_the_status(run: Run, code: int, expected: 
             "store32 pvctl + 0x0c, 0x1f ; store32 pvctl + 0x10, 3 ; shutdown 0 ; b .",
             (),
             4,
-            "guest panicked: reported through pvctl",
+            "guest panicked (reported through pvctl) after ",
         ),
         (
             "text: lis 6, string@h ; ori 6, 6, string@l ; lis 4, uart@ha\n"
@@ -99,7 +99,7 @@ def test_exit_code_of_the_guest_is_in_the_status(run: Run, code: int, expected: 
             'done: shutdown 0 ; b .\nstring: .asciz "[ 0.1] Kernel panic - not syncing: gone\\n"',
             (),
             4,
-            "guest panicked: [ 0.1] Kernel panic - not syncing: gone",
+            "guest panicked (Kernel panic - not syncing: gone) after ",
         ),
         ("spin: b spin", (), 5, "no progress: it has executed 20000 instructions; at spin (0x"),
     ],
@@ -275,6 +275,14 @@ def test_report_that_cannot_be_written_is_an_error(run: Run) -> None:
     status, _, errors = run("shutdown 0 ; b .", "--json", "/no/where.json")
     assert status == 2
     assert_one_line(errors, "/no/where.json: No such file or directory")
+
+
+def test_ctrl_c_before_the_guest_runs_ends_cleanly(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("paradrive_tools.session.Machine", interrupt)
+    assert run("b .") == (130, "", "paradrive: interrupted\n")
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"]])

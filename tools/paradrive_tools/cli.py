@@ -3,7 +3,7 @@
 
 Each sub-command is a module with ``add_command``, which adds the options and what executes them; it imports
 what it works with only when it is executed, so that no command waits for the others.
-Exit status 2 means bad input, told in one line on standard error; the others are the sub-commands' own.
+``exit_status`` has the exit statuses which they share, the others are each sub-command's own.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from paradrive_tools import run
+from paradrive.machine.inputs import InputError
+from paradrive_tools import exit_status, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXIT_BAD_INPUT = 2
 COMMANDS = (run,)
 
 
@@ -26,7 +26,7 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with the message on standard error."""
-        self.exit(EXIT_BAD_INPUT, f"paradrive: error: {message}\n")
+        self.exit(exit_status.BAD_INPUT, f"paradrive: error: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
     except SystemExit as end:  # help has been printed, or what is wrong with an option
         return int(end.code or 0)
-    return int(options.execute(options))
+    try:
+        return int(options.execute(options))
+    except InputError as error:
+        print(f"paradrive: error: {error}", file=sys.stderr)
+        return exit_status.BAD_INPUT
+    except KeyboardInterrupt:
+        print("paradrive: interrupted", file=sys.stderr)
+        return exit_status.INTERRUPTED
 
 
 if __name__ == "__main__":

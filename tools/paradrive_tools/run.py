@@ -6,27 +6,26 @@ from __future__ import annotations
 import argparse
 import time
 
+from paradrive_tools import exit_status
+
 EXIT_POWERED_OFF = 0
-EXIT_BAD_INPUT = 2
 EXIT_RESET_LIMIT = 3
 EXIT_PANICKED = 4
 EXIT_NO_PROGRESS = 5
 #: The guest's own exit codes from 1 are told as 64 + code, the last status standing for all larger ones.
 EXIT_GUEST_CODE = 64
 EXIT_GUEST_CODE_LAST = 127
-#: 128 + SIGINT, as a shell has it.
-EXIT_INTERRUPTED = 130
 
 STATUSES = f"""\
 exit status:
   {EXIT_POWERED_OFF}        the guest powered off through pvctl with exit code 0
   {EXIT_GUEST_CODE + 1}..{EXIT_GUEST_CODE_LAST}  the guest powered off with another exit code: \
 {EXIT_GUEST_CODE} + code, {EXIT_GUEST_CODE_LAST} for all from {EXIT_GUEST_CODE_LAST - EXIT_GUEST_CODE}
-  {EXIT_BAD_INPUT}        bad input: a file or an option cannot be used
+  {exit_status.BAD_INPUT}        bad input: a file or an option cannot be used
   {EXIT_RESET_LIMIT}        the guest wanted to reset itself more often than --reset-limit allows
   {EXIT_PANICKED}        the guest's kernel panicked
   {EXIT_NO_PROGRESS}        no progress: --max-instructions executed, or idle without anything to wait for
-  {EXIT_INTERRUPTED}      interrupted (Ctrl-C)
+  {exit_status.INTERRUPTED}      interrupted (Ctrl-C)
 """
 
 #: More than 200 boots; the compiled engine takes some seconds for it.

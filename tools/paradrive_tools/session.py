@@ -22,7 +22,6 @@ from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.inputs import InputError, read_input
 from paradrive.machine.machine import Configuration, Machine, cpu_named
-from paradrive_tools.run import EXIT_BAD_INPUT
 from paradrive_tools.verdict import judge
 
 if TYPE_CHECKING:
@@ -37,20 +36,13 @@ _STANDARD_INPUT, _STANDARD_OUTPUT = 0, 1
 def execute(options: argparse.Namespace, started: float) -> int:
     """Run the guest, print the verdict and return the exit status, as ``run.STATUSES`` lists them.
 
-    The verdict's time counts from ``started``, which is a time of ``time.monotonic``.
+    The verdict's time counts from ``started``, which is a time of ``time.monotonic``. Raises InputError where a
+    file or an option cannot be used.
     """
-    try:
-        return _run(options, started)
-    except InputError as error:
-        print(f"paradrive: error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-
-
-def _run(options: argparse.Namespace, started: float) -> int:
     output = Output(_STANDARD_OUTPUT)
     console = Console(output.write)
     machine = Machine(configuration(options), console.transmit)
-    console.watch(PANIC_TEXT, machine.panicked)
+    console.watch(PANIC_TEXT, lambda line: machine.panicked(line[line.index(PANIC_TEXT) :]))
     for warning in machine.warnings:
         print(f"paradrive: warning: {warning}", file=sys.stderr)
     with (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.machine.inputs import InputError, read_input
 from paradrive.machine.outcome import NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
-from paradrive_tools import run
+from paradrive_tools import exit_status, run
 
 if TYPE_CHECKING:
     from paradrive.machine.machine import Machine
@@ -30,13 +30,13 @@ def judge(outcome: Outcome, machine: Machine) -> Verdict:
         sentence = f"guest reached the reset limit: it wanted more than {outcome.limit} resets"
         return Verdict("reset-limit", run.EXIT_RESET_LIMIT, sentence)
     if isinstance(outcome, Panicked):
-        return Verdict("panicked", run.EXIT_PANICKED, f"guest panicked: {outcome.message}")
+        return Verdict("panicked", run.EXIT_PANICKED, f"guest panicked ({outcome.message})")
     if isinstance(outcome, NoProgress):
         names = _Names(machine)
         place = f"at {names.of(outcome.pc)}, called from {names.of(outcome.link)}"
         sentence = f"guest makes no progress: {outcome.reason}; {place}"
         return Verdict("no-progress", run.EXIT_NO_PROGRESS, sentence + _unimplemented(machine))
-    return Verdict("interrupted", run.EXIT_INTERRUPTED, "interrupted")
+    return Verdict("interrupted", exit_status.INTERRUPTED, "interrupted")
 
 
 def _status_of_code(code: int) -> int:

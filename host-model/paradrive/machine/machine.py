@@ -40,7 +40,7 @@ SLICE = 5_000_000
 #: Instructions in which a kernel that has panicked may still print, call its notifiers and reset.
 PANIC_GRACE = 100_000_000
 #: Guest time, in nanoseconds, that a guest may idle without a word when nobody can wake it.
-IDLE_LIMIT = 600 * NANOSECONDS_PER_SECOND
+IDLE_LIMIT = 60 * NANOSECONDS_PER_SECOND
 
 
 class Host(Protocol):
