@@ -8,19 +8,25 @@ reads the host's clock, so two runs of the same machine are identical to the bit
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
 from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
+
+
+#: The queue is rid of cancelled events when it has grown to twice those that remain, and beyond this.
+SMALL_QUEUE = 64
 
 
 class Event:
     """An action that is due at a guest time; ``cancel()`` forgets it."""
 
-    __slots__ = ("action", "when")
+    __slots__ = ("action",)
 
-    def __init__(self, when: int, action: Callable[[], None]) -> None:
-        self.when = when
+    def __init__(self, action: Callable[[], None]) -> None:
         self.action: Callable[[], None] | None = action
 
     def cancel(self) -> None:
@@ -39,6 +45,7 @@ class Clock:
         self.read: Callable[[], int] = lambda: 0
         self._queue: list[tuple[int, int, Event]] = []
         self._order = count()
+        self._size_to_clean = SMALL_QUEUE
         #: Called when an earlier event than all others has been scheduled.
         self.rearm: Callable[[], None] = lambda: None
 
@@ -48,8 +55,13 @@ class Clock:
 
     def at(self, when: int, action: Callable[[], None]) -> Event:
         """Call ``action`` once guest time has reached ``when`` (nanoseconds; the past means at once)."""
-        event = Event(when, action)
+        event = Event(action)
         first = self.next_event()
+        if len(self._queue) >= self._size_to_clean:
+            # A guest that sets its timers again and again must not fill the host's memory.
+            self._queue = [entry for entry in self._queue if entry[2].action is not None]
+            heapq.heapify(self._queue)
+            self._size_to_clean = max(SMALL_QUEUE, 2 * len(self._queue))
         heapq.heappush(self._queue, (when, next(self._order), event))
         if first is None or when < first:
             self.rearm()

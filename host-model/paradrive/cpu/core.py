@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from struct import Struct
+from typing import TYPE_CHECKING
 
 from paradrive.cpu import interrupts
-from paradrive.cpu.clock import Clock
 from paradrive.cpu.interrupts import ESR_ILLEGAL, ESR_PRIVILEGED, GuestInterrupt
 from paradrive.cpu.mmu import Access, Mmu, TlbEntry
-from paradrive.cpu.models import CpuModel
 from paradrive.cpu.ports import PAGE_SIZE, InterruptController, PhysicalBus
 from paradrive.cpu.state import (
     MSR_CE,
@@ -29,6 +27,12 @@ from paradrive.cpu.state import (
 )
 from paradrive.cpu.timers import Timers
 from paradrive.isa import spr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paradrive.cpu.clock import Clock
+    from paradrive.cpu.models import CpuModel
 
 #: At most this many different unimplemented instructions are counted by name.
 UNIMPLEMENTED_NAMES = 256
@@ -159,7 +163,7 @@ class Core:
         return value
 
     def store(self, address: int, value: int, size: int) -> None:
-        """Store the low ``size`` bytes of ``value`` at effective ``address``, big-endian; may raise GuestInterrupt."""
+        """Store the low ``size`` bytes of ``value`` at ``address``, big-endian; may raise GuestInterrupt."""
         within = address & 0xFFF
         if within + size > PAGE_SIZE:
             self._store_across_pages(address, value, size)

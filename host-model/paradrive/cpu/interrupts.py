@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Interrupts: their kinds, and what the core does when it takes one (Power ISA 2.06, Book III-E, chapter 7)."""
+"""Interrupts: their kinds, and how the core takes one (Power ISA 2.06, Book III-E, chapter 7)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ MACHINE_CHECK_LEVEL = SaveRestore(spr.MCSRR0, spr.MCSRR1, 0)
 DEBUG_LEVEL = SaveRestore(spr.DSRR0, spr.DSRR1, MSR_ME | MSR_CE)
 
 #: By the names that the instructions rfi, rfci, rfdi, rfmci use.
-SAVE_RESTORE = {"base": BASE, "critical": CRITICAL, "debug": DEBUG_LEVEL, "machine_check": MACHINE_CHECK_LEVEL}
+SAVE_RESTORE = {
+    "base": BASE,
+    "critical": CRITICAL,
+    "debug": DEBUG_LEVEL,
+    "machine_check": MACHINE_CHECK_LEVEL,
+}
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,12 @@ class GuestInterrupt(Exception):  # noqa: N818 - it is no error of this program
     """
 
     def __init__(
-        self, interrupt: Interrupt, *, syndrome: int | None = None, data_address: int | None = None, after: bool = False
+        self,
+        interrupt: Interrupt,
+        *,
+        syndrome: int | None = None,
+        data_address: int | None = None,
+        after: bool = False,
     ) -> None:
         super().__init__(interrupt.name)
         self.interrupt = interrupt

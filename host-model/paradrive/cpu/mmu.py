@@ -7,16 +7,20 @@ The MAS registers carry entries between software and the TLBs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from paradrive.cpu import interrupts
 from paradrive.cpu.interrupts import ESR_STORE, GuestInterrupt
-from paradrive.cpu.models import CpuModel
 from paradrive.cpu.ports import PAGE_SIZE
-from paradrive.cpu.state import CoreState
 from paradrive.isa import spr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paradrive.cpu.models import CpuModel
+    from paradrive.cpu.state import CoreState
 
 ADDRESS_SPACE_BITS = 32
 PAGE_MASK = 0xFFFFF000
@@ -31,7 +35,7 @@ MAS4_TLB1_DEFAULT = 0x10000000
 
 
 class Access(IntEnum):
-    """What is done at an address; the value is the user permission bit in MAS3, the supervisor's is one less."""
+    """What is done at an address: the user's permission bit in MAS3; the supervisor's is half of it."""
 
     READ = 0x02
     WRITE = 0x08
@@ -40,7 +44,7 @@ class Access(IntEnum):
 
 @dataclass(frozen=True)
 class TlbEntry:
-    """One translation: ``size`` bytes from ``epn`` (effective) to ``rpn`` (physical, 36 bits), both aligned to it.
+    """One translation: ``size`` bytes from ``epn`` (effective) to ``rpn`` (physical), both aligned to it.
 
     ``permissions`` are MAS3's bits UX SX UW SW UR SR, from 0x20 down to 0x01. ``attributes`` are
     WIMGE, which the model keeps and does not act on.
@@ -213,7 +217,7 @@ class Mmu:
             self.state.spr[spr.MAS1] &= ~MAS1_VALID
 
     def search(self, address: int) -> None:
-        """tlbsx: set the MAS registers to the entry for ``address`` under MAS6's PID and space, or to a miss."""
+        """tlbsx: set the MAS registers to the entry for ``address`` under MAS6's PID and space, or a miss."""
         mas6 = self.state.spr[spr.MAS6]
         space, pids = mas6 & 1, (mas6 >> 16 & 0xFFF,)
         for way, entry in enumerate(self.tlb0[address >> 12 & self.sets - 1]):

@@ -7,8 +7,10 @@ it calls. Physical addresses have 36 bits. Values are unsigned; the byte order o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PAGE_SIZE = 4096
 

@@ -7,19 +7,25 @@ does not execute itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paradrive.cpu import interrupts, sprs
-from paradrive.cpu.core import Core
 from paradrive.cpu.interrupts import ESR_TRAP, SAVE_RESTORE, GuestInterrupt
 from paradrive.cpu.mmu import Access
 from paradrive.cpu.state import MSR_EE, CoreState, offset_of
 from paradrive.isa.decoder import decode
 from paradrive.isa.disassembler import disassemble
-from paradrive.isa.instruction import Instruction, Semantics
 from paradrive.isa.operands import COMPUTED_OPERANDS
-from paradrive.isa.semantics import Operand
+
+if TYPE_CHECKING:
+    from paradrive.cpu.core import Core
+    from paradrive.isa.instruction import Instruction, Semantics
+    from paradrive.isa.semantics import Operand
+
+#: What an instruction word means: the function of its declaration, and its operands.
+Decoded = tuple[Callable[[Any, Any], None], Any]
 
 MASK = 0xFFFFFFFF
 _PC, _MSR = offset_of("pc") // 4, offset_of("msr") // 4
@@ -145,10 +151,10 @@ class Reference:
         self.words, self.quads = core.state.words, core.state.quads
         self.gpr, self.cr = RegisterFile(core.state.gpr), RegisterFile(core.state.cr)
         self.next = 0
-        self._decoded: dict[int, tuple[Semantics, Any]] = {}
+        self._decoded: dict[int, Decoded] = {}
 
     def step(self) -> None:
-        """Execute the instruction at pc, or take the interrupt that it raises; either counts as one instruction."""
+        """Execute the instruction at pc or take the interrupt that it raises: one instruction either way."""
         words = self.words
         address = words[_PC]
         try:
@@ -163,7 +169,7 @@ class Reference:
             self.core.enter(raised, address)
         self.quads[_REMAINING] -= 1
 
-    def _decode(self, word: int) -> tuple[Semantics, Any]:
+    def _decode(self, word: int) -> Decoded:
         """Return the meaning of ``word`` and its operands, and remember them."""
         instruction = decode(word, self.core.model.name)
         if instruction is None:
@@ -245,7 +251,9 @@ class Reference:
         size = self.core.model.cache_line_size
         view, place = self.core.page_at(address, Access.WRITE)
         if view is None:
-            raise GuestInterrupt(interrupts.ALIGNMENT, syndrome=interrupts.ESR_STORE, data_address=int(address))
+            raise GuestInterrupt(
+                interrupts.ALIGNMENT, syndrome=interrupts.ESR_STORE, data_address=int(address)
+            )
         place += int(address) & 0xFFF & -size
         view[place : place + size] = bytes(size)
 
@@ -305,7 +313,7 @@ def operands_of(instruction: Instruction, word: int) -> SimpleNamespace:
     values: dict[str, Any] = {name: field.extract(word) for name, field in fields.items()}
     for name, (made_of, compute) in COMPUTED_OPERANDS.items():
         if all(part in fields for part in made_of):
-            values[name] = compute(Integer(word))  # type: ignore[arg-type]
+            values[name] = compute(Integer(word))
     if "OE" not in values:
         values["OE"] = 0
     return SimpleNamespace(**values)

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What special-purpose registers do beside storing a value; their declarations stand in `paradrive.isa.spr`."""
+"""What special-purpose registers do beside storing a value; they are declared in `paradrive.isa.spr`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from paradrive.cpu import interrupts
-from paradrive.cpu.core import Core
 from paradrive.cpu.interrupts import ESR_PRIVILEGED, GuestInterrupt
 from paradrive.cpu.state import MSR_PR, PENDING_RESET
 from paradrive.isa import spr
 from paradrive.isa.spr import SPRS, Spr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paradrive.cpu.core import Core
 
 DBCR0_RESET = 0x30000000
 MMUCSR0_INVALIDATE_TLB0 = 0x4

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Time base, decrementer, fixed-interval timer and watchdog (EREF 2.9; Power ISA 2.06, Book III-E, chapter 8)."""
+"""Time base, decrementer, fixed-interval timer, watchdog (EREF 2.9; Power ISA 2.06, Book III-E, 8)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from paradrive.cpu.clock import NANOSECONDS_PER_SECOND, Clock, Event
 from paradrive.cpu.state import (
@@ -15,6 +15,9 @@ from paradrive.cpu.state import (
     CoreState,
 )
 from paradrive.isa import spr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TCR_WATCHDOG_RESET = 0x30000000
 TCR_WATCHDOG_ENABLE = 0x08000000
@@ -47,6 +50,8 @@ class Timers:
         self._watchdog_event: Event | None = None
         #: The value of the time base at which the decrementer is (or was) zero.
         self.zero_at = 0
+        #: Whether the decrementer has been set to anything but zero.
+        self._started = False
 
     def reset(self) -> None:
         """Set everything to its reset state: all zero and stopped."""
@@ -57,6 +62,7 @@ class Timers:
         self.state.timebase_numerator = self.ratio.numerator
         self.state.timebase_denominator = self.ratio.denominator
         self.state.timebase_offset = 0
+        self._started = False
         self.write_timebase(0)
         self.zero_at = 0
 
@@ -65,12 +71,13 @@ class Timers:
 
     def timebase(self) -> int:
         """Return the time base, 64 bits."""
-        return (self._ticks() + self.state.timebase_offset) & MASK64
+        return (self._ticks() + int(self.state.timebase_offset)) & MASK64
 
     def write_timebase(self, value: int) -> None:
         """Set the time base; the decrementer counts on as before."""
         left = self.read_decrementer()
         self.state.timebase_offset = (value - self._ticks()) & MASK64
+        # Clock times of what is scheduled stay right: only the names of the ticks have changed.
         self.zero_at = self.timebase() + left
         self._schedule_periodic()
 
@@ -81,7 +88,20 @@ class Timers:
 
     def read_decrementer(self) -> int:
         """Return the decrementer, 32 bits."""
-        return max(0, self.zero_at - self.timebase()) & 0xFFFFFFFF
+        left = self.zero_at - self.timebase()
+        if left <= 0 and self._reload_period():
+            left = self._next_zero() - self.timebase()
+        return max(0, left) & 0xFFFFFFFF
+
+    def _reload_period(self) -> int:
+        """Return after how many ticks the decrementer, having been started, reaches zero again; 0: never."""
+        reloads = self._started and self.state.spr[spr.TCR] & TCR_AUTO_RELOAD
+        return int(self.state.spr[spr.DECAR]) if reloads else 0
+
+    def _next_zero(self) -> int:
+        """Return the time base, after the present, at which a reloading decrementer is zero again."""
+        period = self._reload_period()
+        return self.zero_at + ((self.timebase() - self.zero_at) // period + 1) * period
 
     def write_decrementer(self, value: int) -> None:
         """Start the decrementer at ``value``; zero stops it without an exception."""
@@ -89,25 +109,33 @@ class Timers:
             self._decrementer_event.cancel()
             self._decrementer_event = None
         self.zero_at = self.timebase() + value
+        self._started = value != 0
         if value:
             self._decrementer_event = self.clock.at(self._when(self.zero_at), self._decrementer_expired)
 
     def _decrementer_expired(self) -> None:
+        # A reloading decrementer is scheduled again only when its status has been cleared: until then
+        # nobody can tell, and a guest could ask for millions of events a second.
         self._decrementer_event = None
-        if self.state.spr[spr.TCR] & TCR_AUTO_RELOAD:
-            self.write_decrementer(self.state.spr[spr.DECAR])
         self._set_status(TSR_DECREMENTER)
 
     def write_control(self, value: int) -> None:
         """Write TCR; the watchdog's reset control, once set, stays."""
         value |= self.state.spr[spr.TCR] & TCR_WATCHDOG_RESET
+        left = self.read_decrementer()
         self.state.spr[spr.TCR] = value
+        if self._started and (left or self._reload_period()):
+            self.write_decrementer(left or self._reload_period())
         self._schedule_periodic()
         self._update_pending()
 
     def clear_status(self, value: int) -> None:
         """Write TSR: ones clear."""
         self.state.spr[spr.TSR] &= ~value
+        if value & TSR_DECREMENTER and self._decrementer_event is None and self._reload_period():
+            self.zero_at = self._next_zero()
+            self._decrementer_event = self.clock.at(self._when(self.zero_at), self._decrementer_expired)
+        self._schedule_periodic()
         self._update_pending()
 
     def _set_status(self, bits: int) -> None:
@@ -126,15 +154,21 @@ class Timers:
         self.state.pending = pending
 
     def _schedule_periodic(self) -> None:
-        """Schedule the next rising edges of the time base bits that TCR selects (EREF 2.9.1)."""
+        """Schedule the next rising edges of the time base bits that TCR selects (EREF 2.9.1).
+
+        An edge that would change nothing because its status bit is set already is not scheduled.
+        """
         for event in (self._fixed_interval_event, self._watchdog_event):
             if event is not None:
                 event.cancel()
-        control = self.state.spr[spr.TCR]
-        fixed_interval = (control >> 13 & 0xF) << 2 | control >> 24 & 3
-        watchdog = (control >> 17 & 0xF) << 2 | control >> 30 & 3
-        self._fixed_interval_event = self._at_edge(fixed_interval, self._fixed_interval_edge)
-        self._watchdog_event = self._at_edge(watchdog, self._watchdog_edge)
+        self._fixed_interval_event = self._watchdog_event = None
+        control, status = self.state.spr[spr.TCR], self.state.spr[spr.TSR]
+        if not status & TSR_FIXED_INTERVAL:
+            bit = (control >> 13 & 0xF) << 2 | control >> 24 & 3
+            self._fixed_interval_event = self._at_edge(bit, self._fixed_interval_edge)
+        if not status & TSR_ENABLE_NEXT_WATCHDOG or not status & TSR_WATCHDOG or control & TCR_WATCHDOG_RESET:
+            bit = (control >> 17 & 0xF) << 2 | control >> 30 & 3
+            self._watchdog_event = self._at_edge(bit, self._watchdog_edge)
 
     def _at_edge(self, bit: int, action: Callable[[], None]) -> Event | None:
         """Schedule ``action`` at the next 0-to-1 edge of time base bit ``bit`` (0 is the most significant).

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import enum
-from collections import Counter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from paradrive.cpu.clock import Clock
 from paradrive.cpu.core import Core
-from paradrive.cpu.mmu import Mmu
-from paradrive.cpu.models import CpuModel
-from paradrive.cpu.ports import InterruptController, PhysicalBus
 from paradrive.cpu.reference import Reference
 from paradrive.cpu.state import PENDING_RESET, PENDING_STOP, PENDING_WAIT, CoreState, offset_of
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from paradrive.cpu.clock import Clock
+    from paradrive.cpu.mmu import Mmu
+    from paradrive.cpu.models import CpuModel
+    from paradrive.cpu.ports import InterruptController, PhysicalBus
 
 ENGINES = ("compiled", "reference")
 
@@ -48,6 +51,7 @@ class ReferenceEngine:
         self.reference = Reference(core)
 
     def execute(self) -> None:
+        """Run until the clock's limit, or until ``state.pending`` must be looked at."""
         words, quads, step = self.core.state.words, self.core.state.quads, self.reference.step
         while quads[_REMAINING]:
             step()
@@ -112,7 +116,8 @@ class Vcpu:
         return self._now() - self._skipped
 
     def _now(self) -> int:
-        return self.state.clock_limit - self.state.remaining
+        now: int = self.state.clock_limit - self.state.remaining
+        return now
 
     def _rearm(self) -> None:
         """Let the engine run until the end of the budget or the next event, whichever comes first."""

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paradrive.isa.instruction import insn
-from paradrive.isa.semantics import Context, Operand, Word
+
+if TYPE_CHECKING:
+    from paradrive.isa.semantics import Context, Operand, Word
 
 
 def record(cpu: Context, i: Any, result: Word) -> None:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Branch, system call, trap and condition register instructions (Power ISA 2.06, Book I, chapter 2 and 3.3.11)."""
+"""Branch, system call, trap and condition register instructions (Power ISA 2.06, Book I, 2 and 3.3.11)."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paradrive.isa.instruction import insn
-from paradrive.isa.semantics import Context, Word
+
+if TYPE_CHECKING:
+    from paradrive.isa.semantics import Context, Word
 
 DECREMENT_CTR_NOT = 0b00100
 CTR_IS_ZERO = 0b00010
@@ -168,7 +170,7 @@ def _(cpu: Context, i: Any) -> None:
 
 
 def fields_with_code(fields: int) -> int | None:
-    """Choose the field masks of mtcrf that get code of their own: neighbouring fields, which compilers use."""
+    """Choose the field masks of mtcrf that get code: neighbouring fields, which compilers use."""
     lowest = fields & -fields
     return fields if fields and fields & fields + lowest == 0 else None
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 from paradrive.isa import arithmetic, branch, load_store, logical, system
 from paradrive.isa.instruction import INSTRUCTIONS, Instruction
@@ -12,13 +12,13 @@ from paradrive.isa.instruction import INSTRUCTIONS, Instruction
 DECLARING_MODULES = (arithmetic, logical, branch, load_store, system)
 
 
-@lru_cache(maxsize=None)
+@cache
 def instructions_of(core: str) -> tuple[Instruction, ...]:
     """Return every instruction which ``core`` ("e500v2", "e500mc") implements."""
     return tuple(instruction for instruction in INSTRUCTIONS if core in instruction.cores)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _by_primary_opcode(core: str) -> dict[int, list[Instruction]]:
     table: dict[int, list[Instruction]] = {}
     for instruction in instructions_of(core):

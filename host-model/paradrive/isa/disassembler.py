@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from paradrive.isa.decoder import decode
-from paradrive.isa.instruction import Instruction
 from paradrive.isa.spr import SPRS
+
+if TYPE_CHECKING:
+    from paradrive.isa.instruction import Instruction
 
 _SUFFIXES = {"Rc": ".", "OE": "o", "LK": "l", "AA": "a"}
 _SIGNED = {"SI", "D"}

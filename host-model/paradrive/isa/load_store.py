@@ -42,7 +42,12 @@ def four_forms(mnemonic: str, register: str, opcode: int, extended: int, access:
         (displacement, f" {register},D(rA)", f"{opcode:06b} {d_form}", ""),
         (displacement_update, f"u {register},D(rA)", f"{opcode + 1:06b} {d_form}", " with update"),
         (indexed, f"x {register},rA,rB", f"011111 {x_form} {extended:010b} /", " indexed"),
-        (indexed_update, f"ux {register},rA,rB", f"011111 {x_form} {extended + 32:010b} /", " with update indexed"),
+        (
+            indexed_update,
+            f"ux {register},rA,rB",
+            f"011111 {x_form} {extended + 32:010b} /",
+            " with update indexed",
+        ),
     ):
         semantics.__doc__ = f"{what}{form}."
         insn(mnemonic + suffix, pattern)(semantics)

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paradrive.isa.arithmetic import compare_with_zero, record
 from paradrive.isa.instruction import insn
-from paradrive.isa.semantics import Context, Operand, Word
+
+if TYPE_CHECKING:
+    from paradrive.isa.semantics import Context, Operand, Word
 
 
 def result_to_ra(cpu: Context, i: Any, result: Word) -> None:

@@ -7,9 +7,12 @@ compiled engine's decoder on LLVM values. An instruction may use one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from paradrive.isa.semantics import Word
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paradrive.isa.semantics import Word
 
 
 def sign_extended_low_half(word: Word) -> Word:

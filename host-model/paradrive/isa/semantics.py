@@ -146,7 +146,7 @@ class Context(Protocol):
         """Raise the system call exception."""
 
     def return_from_interrupt(self, level: str) -> None:
-        """Return through the save/restore registers of ``level``: "base", "critical", "debug", "machine_check"."""
+        """Return through the registers of ``level``: "base", "critical", "debug" or "machine_check"."""
 
     def tlb_write_entry(self) -> None:
         """Perform tlbwe."""

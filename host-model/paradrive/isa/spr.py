@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The special-purpose registers of e500v2 and e500mc (EREF chapter 2; e500 core family reference manual, 2.5).
+"""The special-purpose registers of e500v2 and e500mc (EREF chapter 2; e500 core manual, 2.5).
 
 A declaration says what a register is: its number, who may access it, and whether it is plain
 storage. What the others do beside storing stands in `paradrive.cpu.sprs`.
@@ -7,10 +7,13 @@ storage. What the others do beside storing stands in `paradrive.cpu.sprs`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from paradrive.isa.instruction import ALL_CORES, E500MC, E500V2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,14 @@ spr(CTR, "CTR", "Count register", storage=False, compiled=True)
 spr(256, "USPRG0", "User SPR general 0", compiled=True)
 spr(259, "USPRG3", "SPR general 3, read-only for users", access="r", alias_of=275, compiled=True)
 for _n in range(4, 8):
-    spr(256 + _n, f"USPRG{_n}", f"SPR general {_n}, read-only for users", access="r", alias_of=272 + _n, compiled=True)
+    spr(
+        256 + _n,
+        f"USPRG{_n}",
+        f"SPR general {_n}, read-only for users",
+        access="r",
+        alias_of=272 + _n,
+        compiled=True,
+    )
 for _n in range(8):
     spr(272 + _n, f"SPRG{_n}", f"SPR general {_n}", compiled=True)
 spr(604, "SPRG8", "SPR general 8", compiled=True)

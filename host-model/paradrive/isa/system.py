@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paradrive.isa.instruction import E500MC, insn
-from paradrive.isa.semantics import Context
 from paradrive.isa.spr import compiled_read, compiled_write
+
+if TYPE_CHECKING:
+    from paradrive.isa.semantics import Context
 
 MSR_EE = 0x8000
 
@@ -102,7 +104,9 @@ def _(cpu: Context, i: Any) -> None:
     cpu.tlb_invalidate_address(cpu.gpr_or_zero(i.rA) + cpu.gpr[i.rB])
 
 
-@insn("tlbilx T,rA,rB", "011111 /// T:2 rA:5 rB:5 0000010010 /", cores=[E500MC], privileged=True, compiled=False)
+@insn(
+    "tlbilx T,rA,rB", "011111 /// T:2 rA:5 rB:5 0000010010 /", cores=[E500MC], privileged=True, compiled=False
+)
 def _(cpu: Context, i: Any) -> None:
     """TLB invalidate local indexed."""
     cpu.tlb_invalidate_local(i.T, cpu.gpr_or_zero(i.rA) + cpu.gpr[i.rB])
@@ -159,9 +163,15 @@ cache_operation("dcbf rA,rB", "011111 ///// rA:5 rB:5 0001010110 /", "Data cache
 cache_operation("dcbst rA,rB", "011111 ///// rA:5 rB:5 0000110110 /", "Data cache block store.")
 cache_operation("icbi rA,rB", "011111 ///// rA:5 rB:5 1111010110 /", "Instruction cache block invalidate.")
 cache_operation(
-    "dcbi rA,rB", "011111 ///// rA:5 rB:5 0111010110 /", "Data cache block invalidate.", store=True, privileged=True
+    "dcbi rA,rB",
+    "011111 ///// rA:5 rB:5 0111010110 /",
+    "Data cache block invalidate.",
+    store=True,
+    privileged=True,
 )
-cache_operation("dcbtls CT,rA,rB", "011111 CT:5 rA:5 rB:5 0010100110 /", "Data cache block touch and lock set.")
+cache_operation(
+    "dcbtls CT,rA,rB", "011111 CT:5 rA:5 rB:5 0010100110 /", "Data cache block touch and lock set."
+)
 cache_operation(
     "dcbtstls CT,rA,rB",
     "011111 CT:5 rA:5 rB:5 0010000110 /",
@@ -169,7 +179,9 @@ cache_operation(
     store=True,
 )
 cache_operation("dcblc CT,rA,rB", "011111 CT:5 rA:5 rB:5 0110000110 /", "Data cache block lock clear.")
-cache_operation("icbtls CT,rA,rB", "011111 CT:5 rA:5 rB:5 0111100110 /", "Instruction cache block touch and lock set.")
+cache_operation(
+    "icbtls CT,rA,rB", "011111 CT:5 rA:5 rB:5 0111100110 /", "Instruction cache block touch and lock set."
+)
 cache_operation("icblc CT,rA,rB", "011111 CT:5 rA:5 rB:5 0011100110 /", "Instruction cache block lock clear.")
 
 

@@ -13,14 +13,17 @@ import mmap
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from paradrive import cpu, isa
 from paradrive.cpu.models import CPU_MODELS
 
-#: An image starts with this, then the offsets of run and prepare_page (32 bits each, little-endian) and a hash.
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: An image starts with this, the offsets of run and prepare_page (32 bits each, little-endian), a hash.
 MAGIC = b"pdcode01"
 #: The code follows, at an offset that keeps the alignment of its constants.
 HEADER_SIZE = 64
@@ -35,9 +38,9 @@ class CompiledCode:
         self._memory.write(image)
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         self.run: Callable[[int], int] = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p)(start + run)
-        self.prepare_page: Callable[[int, int], None] = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(
-            start + prepare_page
-        )
+        self.prepare_page: Callable[[int, int], None] = ctypes.CFUNCTYPE(
+            None, ctypes.c_void_p, ctypes.c_void_p
+        )(start + prepare_page)
 
 
 def cache_directory() -> Path:
@@ -53,7 +56,7 @@ def _sources() -> Iterator[Path]:
             yield from sorted(Path(directory).rglob("*.py"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _host_processor() -> str:
     """Return what tells this processor from others: code is compiled for exactly one."""
     try:

@@ -29,7 +29,7 @@ def translation_offset(name: str) -> int:
 
 
 class Operands:
-    """The operands of one variant of an instruction: ints where it is specialised, else values from the slot."""
+    """The operands of one variant of an instruction: ints where specialised, else values from the slot."""
 
     def __init__(self, context: Emitter, instruction: Instruction, fixed: dict[str, int]) -> None:
         self._context, self._fields, self._fixed = context, instruction.encoding.fields, fixed
@@ -119,10 +119,13 @@ class Emitter:
         """Return the address of a member of the state."""
         return at_offset(self.builder, self.state, offset_of(name))
 
-    def load_state(self, name: str, kind: ir.Type = I32) -> Any:
-        """Return a member of the state: a `Value` for words, else LLVM's."""
-        loaded = self.builder.load(self.state_place(name), typ=kind)
-        return Value(self.builder, loaded) if kind is I32 else loaded
+    def load_state(self, name: str) -> Value:
+        """Return a 32-bit member of the state."""
+        return Value(self.builder, self.builder.load(self.state_place(name), typ=I32))
+
+    def load_wide(self, name: str) -> ir.Value:
+        """Return a 64-bit member of the state as LLVM's value."""
+        return self.builder.load(self.state_place(name), typ=I64)
 
     def store_state(self, name: str, value: Any) -> None:
         """Set a member of the state to a `Value` or int (32 bits) or LLVM's (64 bits)."""
@@ -162,7 +165,7 @@ class Emitter:
         self.builder.position_at_end(go_on)
 
     def interpret_if(self, condition: ir.Value) -> None:
-        """Hand the instruction to the reference engine where ``condition`` holds. Must precede every effect."""
+        """Leave the instruction to the reference engine where ``condition`` holds; precedes every effect."""
         if self._interpret is None:
             self._interpret = self.function.append_basic_block("interpret")
             with self.builder.goto_block(self._interpret):
@@ -188,7 +191,9 @@ class Emitter:
 
     def next(self) -> None:
         """Go on with the next instruction."""
-        self.program.dispatch(self.builder, self.function.args, at_offset(self.builder, self.slot, layout.SLOT_SIZE))
+        self.program.dispatch(
+            self.builder, self.function.args, at_offset(self.builder, self.slot, layout.SLOT_SIZE)
+        )
 
     # Memory
 
@@ -226,10 +231,12 @@ class Emitter:
         branch.set_weights([2000, 1])
         return entry, hit, miss
 
-    def _answer_or_leave(self, entry: ir.Value, address: Value, size: int, missed: Exit, device: Exit) -> ir.Value:
-        """After a miss: take the answer that Python has left for this access, else return to Python for it."""
+    def _answer_or_leave(
+        self, entry: ir.Value, address: Value, size: int, missed: Exit, device: Exit
+    ) -> ir.Value:
+        """After a miss: take the answer that Python left for this access, else return to Python for it."""
         builder = self.builder
-        answer = self.load_state("answer", I64)
+        answer = self.load_wide("answer")
         answered, unanswered = (self.function.append_basic_block(name) for name in ("answered", "unanswered"))
         builder.cbranch(builder.icmp_unsigned("!=", answer, i64(0)), answered, unanswered)
         builder.position_at_end(unanswered)
@@ -395,7 +402,9 @@ class Emitter:
         branch = builder.cbranch(builder.and_(in_page, enough), near, far)
         branch.set_weights([2000, 1])
         builder.position_at_end(near)
-        slot = at_offset(builder, self.page, builder.mul(builder.zext(within, I64), i64(layout.SLOT_SIZE // 4)))
+        slot = at_offset(
+            builder, self.page, builder.mul(builder.zext(within, I64), i64(layout.SLOT_SIZE // 4))
+        )
         arguments = list(self.function.args)
         arguments[2] = builder.add(left, builder.ptrtoint(slot, I64))
         self.program.dispatch(builder, arguments, slot)
@@ -415,7 +424,8 @@ class Emitter:
         if register.privileged:
             self.require_supervisor()
         if number == XER:
-            return self.so << 31 | self.ov << 30 | self.ca << 29 | self.load_state("xer_rest")
+            flags = self.so << 31 | self.ov << 30 | self.ca << 29
+            return self.load_state("xer_rest") | flags
         if number in (TBL_READ, TBU_READ):
             return self._timebase(high=number == TBU_READ)
         if number in (LR, CTR):
@@ -426,15 +436,15 @@ class Emitter:
     def _timebase(self, *, high: bool) -> Value:
         builder = self.builder
         left = builder.ashr(builder.sub(self.deadline, builder.ptrtoint(self.slot, I64)), i64(4))
-        now = builder.sub(self.load_state("clock_limit", I64), left)
-        numerator = self.load_state("timebase_numerator", I64)
-        denominator = self.load_state("timebase_denominator", I64)
+        now = builder.sub(self.load_wide("clock_limit"), left)
+        numerator = self.load_wide("timebase_numerator")
+        denominator = self.load_wide("timebase_denominator")
         # The whole multiples of the denominator apart, so that no product exceeds 64 bits.
         multiples, rest = builder.udiv(now, denominator), builder.urem(now, denominator)
         ticks = builder.add(
             builder.mul(multiples, numerator), builder.udiv(builder.mul(rest, numerator), denominator)
         )
-        timebase = builder.add(ticks, self.load_state("timebase_offset", I64))
+        timebase = builder.add(ticks, self.load_wide("timebase_offset"))
         half = builder.lshr(timebase, i64(32)) if high else timebase
         return Value(builder, builder.trunc(half, I32))
 

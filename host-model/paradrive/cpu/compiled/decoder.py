@@ -7,7 +7,6 @@ then held against its full mask, and its specialised fields tell which of its ha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llvmlite import ir
@@ -18,6 +17,8 @@ from paradrive.cpu.compiled.variants import NO_VARIANT, VariantSet
 from paradrive.isa.operands import COMPUTED_OPERANDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from paradrive.cpu.compiled.program import Program
 
 EXTENDED_OPCODES = 1024
@@ -56,7 +57,7 @@ class DecoderTables:
         by_opcode: dict[int, list[int]] = {}
         for number, variants in enumerate(sets, 1):
             by_opcode.setdefault(variants.instruction.encoding.primary_opcode, []).append(number)
-        primary, extended = [0] * 64, []
+        primary, extended = [0] * 64, list[int]()
         for opcode, numbers in by_opcode.items():
             if len(numbers) == 1:
                 primary[opcode] = numbers[0]
@@ -75,7 +76,7 @@ class DecoderTables:
 
     @staticmethod
     def _specialisations(sets: Sequence[VariantSet]) -> tuple[list[int], list[int]]:
-        """Return a descriptor (shift, width << 8, table << 16) for each place, and the tables they refer to."""
+        """Return a descriptor (shift, width << 8, table << 16) for each place, and the tables behind them."""
         contributions = [0]
         descriptors = [0] * SPECIALISATIONS
         for variants in sets:
@@ -113,9 +114,7 @@ def emit_decode(program: Program, tables: DecoderTables, operand_kinds: Sequence
     )
     is_table = builder.icmp_signed("<", first, i32(0))
     extended_index = builder.select(is_table, extended_index, i32(0))
-    number = builder.select(
-        is_table, builder.zext(element(tables.extended, extended_index, I16), I32), first
-    )
+    number = builder.select(is_table, builder.zext(element(tables.extended, extended_index, I16), I32), first)
     matches = builder.icmp_unsigned(
         "==", builder.and_(word, element(tables.masks, number, I32)), element(tables.matches, number, I32)
     )
@@ -157,7 +156,10 @@ def _emit_operands(
             builder.store(builder.trunc(or_zero, I8), at_offset(builder, slot, layout.LANE_OR_ZERO))
     kinds = sorted({kind for kind in operand_kinds if kind is not None})
     by_number = _constant(
-        program.module, "operand_kinds", I8, [0, *(0 if k is None else 1 + kinds.index(k) for k in operand_kinds)]
+        program.module,
+        "operand_kinds",
+        I8,
+        [0, *(0 if k is None else 1 + kinds.index(k) for k in operand_kinds)],
     )
     kind = builder.load(builder.gep(by_number, [builder.zext(number, I64)], source_etype=I8), typ=I8)
     operand = i32(0)
@@ -172,7 +174,7 @@ def _operand_value(program: Program, builder: ir.IRBuilder, word: ir.Value, name
     """Compute the operand ``name``: a computed one, or a field that lies in no lane."""
     value = Value(builder, word)
     if name in COMPUTED_OPERANDS:
-        computed: Value = COMPUTED_OPERANDS[name][1](value)  # type: ignore[assignment, arg-type]
+        computed: Value = COMPUTED_OPERANDS[name][1](value)  # type: ignore[assignment]
         return computed.llvm
     field = program.field(name)
     return (value >> field.shift & (1 << field.width) - 1).llvm

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from paradrive.cpu.compiled import build, layout
 from paradrive.cpu.compiled.layout import Exit
-from paradrive.cpu.core import Core
 from paradrive.cpu.mmu import Access, TlbEntry
 from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.cpu.reference import Reference
 from paradrive.cpu.state import ANSWERED, MSR_DS, MSR_IS, MSR_PR, NO_PAGE, TRANSLATIONS, offset_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paradrive.cpu.core import Core
 
 _WORDS_OF_TRANSLATION = 8
 _READ, _WRITE, _FETCH, _DEVICE = range(4)  # words of a translation
@@ -40,6 +44,9 @@ _LIMIT, _DEVICE_READ, _DEVICE_WRITE = int(Exit.LIMIT), int(Exit.DEVICE_READ), in
 _KIND = (1 << layout.SIZE_SHIFT) - 1
 #: The guest decides how many different device registers it touches: forget them all beyond this number.
 _ACCESSORS = 4096
+#: Decoded pages that are kept, 16 KiB each; a guest that executes more starts over.
+_CODE_PAGES = 4096
+_NOTES = 1 << 16
 
 _EMPTY_TABLE = memoryview(array("I", [NO_PAGE] * 4 + [0] * 4) * TRANSLATIONS)
 #: Where a table of translations starts: word index, by whether it is the user's.
@@ -67,8 +74,9 @@ class CompiledEngine:
         self._words, self._quads = core.state.words, core.state.quads
         self._pages: dict[int, CodePage] = {}
         #: Which table entries (word indexes) allow writing to, or fetching from, a physical page.
-        self._writers: dict[int, list[int]] = {}
-        self._fetchers: dict[int, list[int]] = {}
+        self._writers: dict[int, set[int]] = {}
+        self._fetchers: dict[int, set[int]] = {}
+        self._noted = 0
         self._readers_of_devices: dict[int, Callable[[], int]] = {}
         self._writers_of_devices: dict[int, Callable[[int], None]] = {}
         core.before_store = self._forget_code
@@ -89,6 +97,14 @@ class CompiledEngine:
             self._words[start : start + len(_EMPTY_TABLE)] = _EMPTY_TABLE
         self._writers.clear()
         self._fetchers.clear()
+        self._noted = 0
+
+    def _note(self, entries: dict[int, set[int]], page: int, index: int) -> None:
+        """Note that a table entry leads to ``page``; a guest that maps it in ever new places starts over."""
+        self._noted += 1
+        if self._noted > _NOTES:
+            self._empty_tables()
+        entries.setdefault(page, set()).add(index)
 
     def _flush(self, entry: TlbEntry | None) -> None:
         """Forget the translations that ``entry`` (None: any) may have given."""
@@ -142,20 +158,18 @@ class CompiledEngine:
             words[index + _DEVICE] = page
             self._quads[index // 2 + _ADDEND] = (physical - page) & _MASK64
             return True
-        if words[index + _READ] != page and words[index + _WRITE] != page:
-            words[index + _READ] = words[index + _WRITE] = NO_PAGE
-        words[index + _DEVICE] = NO_PAGE
-        host = memory.host_address + physical - memory.base
-        self._quads[index // 2 + _ADDEND] = (host - page) & _MASK64
         if access is Access.WRITE:
             if physical == self._find(words[_PC], Access.FETCH):
                 # Code that stores to its own page would lose it before it could store: one step in Python.
                 return False
             self._forget_code(physical >> 12)
-            self._writers.setdefault(physical >> 12, []).append(index)
-            words[index + _WRITE] = page
-        else:
-            words[index + _READ] = page
+            self._note(self._writers, physical >> 12, index)
+        if words[index + _READ] != page and words[index + _WRITE] != page:
+            words[index + _READ] = words[index + _WRITE] = NO_PAGE
+        words[index + _DEVICE] = NO_PAGE
+        host = memory.host_address + physical - memory.base
+        self._quads[index // 2 + _ADDEND] = (host - page) & _MASK64
+        words[index + (_WRITE if access is Access.WRITE else _READ)] = page
         return True
 
     def _fill_fetch(self, address: int) -> bool:
@@ -167,13 +181,15 @@ class CompiledEngine:
         number = physical >> 12
         code = self._pages.get(number)
         if code is None:
+            if len(self._pages) >= _CODE_PAGES:
+                self.forget()
             code = self._pages[number] = CodePage(memory.host_address + physical - memory.base)
             self._code.prepare_page(code.address, code.ram_address)
         self._protect(number)
         words = self._words
         page = address & ~(PAGE_SIZE - 1)
         index = _TABLES[words[_MSR] & MSR_PR] + (address >> 12 & TRANSLATIONS - 1) * _WORDS_OF_TRANSLATION
-        self._fetchers.setdefault(number, []).append(index)
+        self._note(self._fetchers, number, index)
         self._quads[index // 2 + _CODE] = code.address
         words[index + _FETCH] = page
         return True
@@ -181,6 +197,7 @@ class CompiledEngine:
     # Execution
 
     def execute(self) -> None:
+        """Run until the clock's limit, or until ``state.pending`` must be looked at."""
         words, quads, run = self._words, self._quads, self._code.run
         readers, writers = self._readers_of_devices, self._writers_of_devices
         state = self.core.state.host_address

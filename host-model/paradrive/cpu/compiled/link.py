@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.relocation import RelocationSection
+from elftools.elf.sections import SymbolTableSection
 from llvmlite import binding as llvm
 
 from paradrive.cpu.compiled.build import pack_image
 from paradrive.cpu.compiled.program import Program
-from paradrive.cpu.models import CpuModel
+
+if TYPE_CHECKING:
+    from paradrive.cpu.models import CpuModel
 
 SHF_ALLOC = 2
 #: Kinds of relocation that a 32-bit distance from its own place satisfies, by machine.
@@ -37,7 +41,7 @@ def compile_image(model: CpuModel) -> bytes:
 
 
 def link(object_file: bytes) -> bytes:
-    """Lay the allocated sections of ``object_file`` out one behind the other and resolve distances between them."""
+    """Lay the allocated sections out one behind the other and resolve the distances between them."""
     elf = ELFFile(io.BytesIO(object_file))
     places: dict[int, int] = {}
     code = bytearray()
@@ -47,6 +51,8 @@ def link(object_file: bytes) -> bytes:
             places[number] = len(code)
             code += section.data()
     symbols = elf.get_section_by_name(".symtab")
+    if not isinstance(symbols, SymbolTableSection):
+        raise LinkError("the object file has no symbols")
     for section in elf.iter_sections():
         if isinstance(section, RelocationSection) and section["sh_info"] in places:
             _relocate(elf, code, places, section, symbols)
@@ -59,13 +65,17 @@ def link(object_file: bytes) -> bytes:
 
 
 def _relocate(
-    elf: ELFFile, code: bytearray, places: dict[int, int], section: RelocationSection, symbols: object
+    elf: ELFFile,
+    code: bytearray,
+    places: dict[int, int],
+    section: RelocationSection,
+    symbols: SymbolTableSection,
 ) -> None:
     base = places[section["sh_info"]]
     for relocation in section.iter_relocations():
         if relocation["r_info_type"] not in RELATIVE_32.get(elf["e_machine"], ()):
             raise LinkError(f"relocation type {relocation['r_info_type']} of {elf['e_machine']}")
-        symbol = symbols.get_symbol(relocation["r_info_sym"])  # type: ignore[attr-defined]
+        symbol = symbols.get_symbol(relocation["r_info_sym"])
         if symbol["st_shndx"] not in places:
             raise LinkError(f"undefined symbol {symbol.name}")
         place = base + relocation["r_offset"]

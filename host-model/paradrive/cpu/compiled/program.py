@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The LLVM module of a core's interpreter: a handler for each variant of each instruction, threaded by tail calls.
+"""The LLVM module of a core's interpreter: handlers for all variants, threaded by tail calls.
 
 Every handler has the same five parameters (`context.Emitter` names them) and ends by jumping to the
 handler of the next slot. The calling convention keeps the parameters in registers and saves none.
@@ -7,7 +7,7 @@ handler of the next slot. The calling convention keeps the parameters in registe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
@@ -17,9 +17,13 @@ from paradrive.cpu.compiled.decoder import DecoderTables, emit_decode
 from paradrive.cpu.compiled.layout import Exit
 from paradrive.cpu.compiled.values import I32, I64, POINTER, at_offset, i32, i64
 from paradrive.cpu.compiled.variants import VariantSet, compiled_variants
-from paradrive.cpu.models import CpuModel
 from paradrive.cpu.state import TRANSLATIONS, offset_of
-from paradrive.isa.encoding import Field
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paradrive.cpu.models import CpuModel
+    from paradrive.isa.encoding import Field
 
 CONVENTION = "preserve_nonecc"
 HANDLER = ir.FunctionType(I64, [POINTER, POINTER, I64, POINTER, POINTER])
@@ -196,7 +200,9 @@ class Program:
     ) -> None:
         """Execute one instruction only: a copy of its slot, with a stop behind it."""
         builder = emitter.builder
-        decoded, undecoded = (emitter.function.append_basic_block(name) for name in ("decoded", "decode_first"))
+        decoded, undecoded = (
+            emitter.function.append_basic_block(name) for name in ("decoded", "decode_first")
+        )
         handler = builder.load(slot, typ=I64)
         is_decoded = builder.icmp_unsigned("!=", handler, builder.ptrtoint(self._undecoded, I64))
         builder.cbranch(is_decoded, decoded, undecoded)
@@ -206,7 +212,9 @@ class Program:
         builder.position_at_end(decoded)
         copy = emitter.state_place("single")
         for half in (0, 8):
-            builder.store(builder.load(at_offset(builder, slot, half), typ=I64), at_offset(builder, copy, half))
+            builder.store(
+                builder.load(at_offset(builder, slot, half), typ=I64), at_offset(builder, copy, half)
+            )
         stop = builder.ptrtoint(self._stop, I64)
         builder.store(stop, at_offset(builder, copy, layout.SLOT_SIZE))
         # A page that begins so far before the copy that the copy has the instruction's place in it.

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The variants of an instruction that get a handler each: one for every combination of its specialised fields."""
+"""The variants of an instruction, each with a handler: all combinations of its specialised fields."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING
 
 from paradrive.isa.decoder import instructions_of
 from paradrive.isa.encoding import SPLIT_FIELDS, Field, swap_halves
-from paradrive.isa.instruction import Instruction
+
+if TYPE_CHECKING:
+    from paradrive.isa.instruction import Instruction
 
 #: In a table of contributions: this value has no handler, the reference engine takes the instruction.
 NO_VARIANT = 0x7FFF
@@ -31,9 +34,13 @@ class VariantSet:
     specialisations: tuple[Specialisation, ...]
 
 
+def _itself(value: int) -> int | None:
+    return value
+
+
 def _values(instruction: Instruction, field: Field) -> list[int | None]:
     """Return what each value of ``field``, in the order of the word's bits, is reduced to."""
-    reduce = instruction.specialise.get(field.name, lambda value: value)
+    reduce = instruction.specialise.get(field.name, _itself)
     raw = range(1 << field.width)
     return [reduce(swap_halves(value) if field.name in SPLIT_FIELDS else value) for value in raw]
 
