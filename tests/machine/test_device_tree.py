@@ -143,6 +143,13 @@ def test_tree_without_memory_is_an_error(compile_tree: Callable[[str], bytes], b
         tree_of(compile_tree, body).memory_regions()
 
 
+def test_too_many_blocks_of_memory_are_an_error(compile_tree: Callable[[str], bytes]) -> None:
+    node = 'memory@{0:x} {{ device_type = "memory"; reg = {1}; }};'
+    body = "".join(node.format(number, ", ".join(["<0 0 1>"] * 129)) for number in range(2))
+    with pytest.raises(DeviceTreeError, match="more than 256 blocks of memory"):
+        tree_of(compile_tree, body).memory_regions()
+
+
 def test_memory_size_replaces_all_of_it(compile_tree: Callable[[str], bytes]) -> None:
     body = """memory@0 { device_type = "memory"; reg = <0 0 0x2000>; };
               memory@40000000 { device_type = "memory"; reg = <0 0x40000000 0x1000>; };"""

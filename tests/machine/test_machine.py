@@ -325,6 +325,8 @@ def test_both_uarts_raise_the_interrupt_they_share(boot: Boot) -> None:
         ("/ { memory@0 { reg = <0 0 0 0x1234>; }; };", "RAM"),
         ("/ { memory@0 { reg = <0 0 0x7fffffff 0xfffff000>; }; };", "RAM"),
         ('/ { cpus { PowerPC,8544@0 { device_type = "fpu"; }; }; };', "no CPU node"),
+        ("/ { cpus { PowerPC,8544@0 { timebase-frequency = <0>; }; }; };", "timebase-frequency is 0"),
+        ("/ { cpus { PowerPC,8544@0 { /delete-property/ timebase-frequency; }; }; };", "is missing"),
     ],
 )
 def test_tree_no_machine_can_be_built_from_is_an_error(

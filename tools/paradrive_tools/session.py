@@ -36,8 +36,8 @@ _STANDARD_INPUT, _STANDARD_OUTPUT = 0, 1
 def execute(options: argparse.Namespace, started: float) -> int:
     """Run the guest, print the verdict and return the exit status, as ``run.STATUSES`` lists them.
 
-    The verdict's time counts from ``started``, which is a time of ``time.monotonic``. Raises InputError where a
-    file or an option cannot be used.
+    The verdict's time counts from ``started``, which is a time of ``time.monotonic``. Raises
+    InputError where a file or an option cannot be used.
     """
     output = Output(_STANDARD_OUTPUT)
     console = Console(output.write)

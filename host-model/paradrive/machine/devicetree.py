@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 #: Linux's OF_MAX_ADDR_CELLS: no bus has more.
 _MAX_CELLS = 4
-#: Rows of one array property (``reg``, ``ranges``); more would only make a hostile tree slow to read.
+#: Rows of one array property (``reg``, ``ranges``), blocks of memory; more would only make a hostile tree
+#: slow to read.
 _MAX_ROWS = 256
 _CELL = 4
 
@@ -277,6 +278,8 @@ class DeviceTree:
         regions = [region for node in self.memory_nodes() for region in node.register_regions()]
         if not any(region.size for region in regions):
             raise self.error("no memory node with a size")
+        if len(regions) > _MAX_ROWS:
+            raise self.error(f"more than {_MAX_ROWS} blocks of memory")
         return sorted(region for region in regions if region.size)
 
     def cpu_nodes(self) -> list[Node]:

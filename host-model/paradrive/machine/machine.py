@@ -140,13 +140,16 @@ class Machine:
         for node in nodes[1:]:
             self.warnings.append(f"{node.path}: only the boot CPU is modelled; this one never starts")
         self._check_cache_line(nodes[0])
+        timebase_frequency = nodes[0].cell("timebase-frequency")
+        if timebase_frequency == 0:
+            raise nodes[0].error("timebase-frequency is 0")
         return Vcpu(
             self.cpu_model,
             self.bus,
             self.clock,
             engine=configuration.engine,
             interrupt_controller=wiring.mpic,
-            timebase_frequency=nodes[0].cell("timebase-frequency"),
+            timebase_frequency=timebase_frequency,
         )
 
     def _check_cache_line(self, node: Node) -> None:
