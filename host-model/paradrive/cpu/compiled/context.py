@@ -424,7 +424,7 @@ class Emitter:
         if register.privileged:
             self.require_supervisor()
         if number == XER:
-            flags = self.so << 31 | self.ov << 30 | self.ca << 29
+            flags: Value = self.so << 31 | self.ov << 30 | self.ca << 29
             return self.load_state("xer_rest") | flags
         if number in (TBL_READ, TBU_READ):
             return self._timebase(high=number == TBU_READ)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest as a test sees it: its machine, its console, its devices by class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from paradrive.devices.device import Device
+from paradrive.devices.pvctl import Pvctl
+from paradrive.guest.console import Console
+from paradrive.machine.boot import Initrd
+from paradrive.machine.devicetree import DeviceTree
+from paradrive.machine.elf_kernel import load_kernel
+from paradrive.machine.machine import Configuration, Machine
+
+if TYPE_CHECKING:
+    from paradrive.machine.outcome import Outcome
+
+#: Twenty boots: what a test may take before it has failed.
+DEFAULT_BUDGET = 200_000_000
+
+AnyDevice = TypeVar("AnyDevice", bound=Device)
+
+
+class GuestFiles(NamedTuple):
+    """What a guest is made of: an ELF kernel, an initramfs and a device tree blob."""
+
+    kernel: Path
+    initrd: Path
+    dtb: Path
+
+
+class Guest:
+    """A machine that is about to enter its kernel; ``run`` boots it.
+
+    ``append`` are kernel arguments; ``tree`` a device tree blob in place of the file's. What the
+    devices offer may be changed before ``run``: ``guest.pvctl.VERSION = 2 << 16``.
+    """
+
+    def __init__(
+        self,
+        files: GuestFiles,
+        *,
+        append: str = "",
+        tree: bytes | None = None,
+        machine: str = "ppce500",
+        cpu: str = "e500v2",
+    ) -> None:
+        self._console = Console()
+        self.machine = Machine(
+            Configuration(
+                tree=DeviceTree(files.dtb.read_bytes() if tree is None else tree, str(files.dtb)),
+                kernel=load_kernel(str(files.kernel)),
+                initrd=Initrd(str(files.initrd), files.initrd.read_bytes()),
+                machine=machine,
+                cpu=cpu,
+                command_line=append,
+            ),
+            self._console.transmit,
+        )
+
+    @property
+    def console(self) -> str:
+        """Everything that the guest has sent to its console."""
+        return self._console.output.decode("ascii", "replace")
+
+    def device(self, kind: type[AnyDevice]) -> AnyDevice:
+        """Return the machine's only device of this class; LookupError unless there is exactly one."""
+        found = [device for device in self.machine.devices.values() if isinstance(device, kind)]
+        if len(found) != 1:
+            raise LookupError(f"the machine has {len(found)} devices of class {kind.__name__}")
+        return found[0]
+
+    @property
+    def pvctl(self) -> Pvctl:
+        """The machine's pvctl."""
+        return self.device(Pvctl)
+
+    def run(self, budget: int = DEFAULT_BUDGET, *, reset_limit: int = 0) -> Outcome:
+        """Run until the guest ends, or ``budget`` instructions have been executed; return how it ended."""
+        return self.machine.run(budget, reset_limit=reset_limit)

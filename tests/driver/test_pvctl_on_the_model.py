@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The real driver, in the real kernel, on the model: it binds, powers off, resets, and refuses what it must."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from paradrive.devices.pvctl import Command, Feature, ResetKind
+from paradrive.machine.outcome import NoProgress, PoweredOff, ResetLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paradrive.testing.guest import Guest
+
+Boot = "Callable[..., Guest]"
+BOUND = "init: pvctl bound to f00000000.pvctl"
+
+
+def test_guest_powers_off_through_pvctl(boot: Boot) -> None:
+    guest = boot(append="act=poweroff")
+    assert guest.run() == PoweredOff(0)
+    assert BOUND in guest.console
+    assert [(record.command, record.argument) for record in guest.pvctl.commands] == [(Command.SHUTDOWN, 0)]
+
+
+def test_driver_enables_only_what_it_handles(boot: Boot) -> None:
+    guest = boot(append="act=poweroff")
+    guest.run()
+    assert guest.pvctl.ENABLE == Feature.SHUTDOWN | Feature.RESET
+
+
+def test_restart_resets_through_pvctl(boot: Boot) -> None:
+    guest = boot(append="act=restart")
+    assert guest.run() == ResetLimit(0)
+    (record,) = guest.pvctl.commands
+    assert (record.command, record.argument) == (Command.RESET, ResetKind.COLD)
+
+
+def test_warm_reboot_mode_asks_for_a_warm_reset(boot: Boot) -> None:
+    guest = boot(append="act=restart reboot=warm")
+    assert guest.run() == ResetLimit(0)
+    assert guest.pvctl.commands[-1].argument == ResetKind.WARM
+
+
+def test_guest_that_was_reset_boots_again(boot: Boot) -> None:
+    guest = boot(append="act=restart")
+    assert guest.run(reset_limit=2) == ResetLimit(2)
+    assert guest.console.count(BOUND) == 3
+
+
+def test_driver_refuses_a_major_version_it_does_not_know(boot: Boot) -> None:
+    guest = boot(append="act=restart")
+    guest.pvctl.VERSION = 2 << 16
+    guest.run()
+    assert BOUND not in guest.console
+    assert "unknown major version 2" in guest.console
+    assert not guest.pvctl.commands
+
+
+def test_driver_ignores_the_minor_version(boot: Boot) -> None:
+    guest = boot(append="act=poweroff")
+    guest.pvctl.VERSION = 1 << 16 | 7
+    assert guest.run() == PoweredOff(0)
+
+
+def test_driver_refuses_a_device_with_another_id(boot: Boot) -> None:
+    guest = boot(append="act=restart")
+    guest.pvctl.ID = 0x12345678
+    guest.run()
+    assert BOUND not in guest.console
+    assert not guest.pvctl.commands
+
+
+def test_without_the_shutdown_feature_the_guest_halts(boot: Boot) -> None:
+    guest = boot(append="act=poweroff")
+    guest.pvctl.FEATURES = int(Feature.RESET)
+    assert isinstance(guest.run(), NoProgress)
+    assert BOUND in guest.console
+    assert "System Halted" in guest.console
+    assert not guest.pvctl.commands
+
+
+def test_without_the_reset_feature_another_handler_restarts(boot: Boot) -> None:
+    guest = boot(append="act=restart")
+    guest.pvctl.FEATURES = int(Feature.SHUTDOWN)
+    assert guest.run() == ResetLimit(0)
+    assert not guest.pvctl.commands
+
+
+@pytest.mark.parametrize(("priority", "through_pvctl"), [(192, True), (64, False)])
+def test_priority_decides_which_restart_handler_is_first(
+    boot: Boot, compile_tree: Callable[[str], bytes], priority: int, through_pvctl: bool
+) -> None:
+    source = (
+        f'/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi" &pvctl {{ priority = <{priority}>; }};'
+    )
+    guest = boot(append="act=restart", tree=compile_tree(source))
+    assert guest.run() == ResetLimit(0)
+    assert bool(guest.pvctl.commands) is through_pvctl
+
+
+def test_two_runs_are_identical(boot: Boot) -> None:
+    first, second = (boot(append="act=poweroff") for _ in range(2))
+    for guest in (first, second):
+        guest.run()
+    assert first.console == second.console
+    assert first.machine.vcpu.state.architectural() == second.machine.vcpu.state.architectural()
+    assert first.machine.vcpu.instructions == second.machine.vcpu.instructions
