@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guest's kernel for tests that look at its code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from paradrive_tools.guest_build import BuildError, ensure_guest
+
+
+@pytest.fixture(scope="session")
+def vmlinux() -> Path:
+    """Return the guest kernel for the e500v2; skips where it cannot be built."""
+    try:
+        return Path(ensure_guest("e500v2").kernel)
+    except BuildError as error:
+        pytest.skip(f"no guest kernel: {error}")
