@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+import pytest
+
 from paradrive.cpu.clock import Clock
 from paradrive.cpu.mmu import TlbEntry
 from paradrive.cpu.models import CPU_MODELS
@@ -186,3 +188,9 @@ class BareCore:
         for number, value in zip(numbers, (mas0, mas1, mas2, mas3, mas7), strict=True):
             self.spr[number] = value
         self.execute(insn("tlbwe"))
+
+
+@pytest.fixture(params=ENGINES)
+def core(request: pytest.FixtureRequest) -> BareCore:
+    """Return a bare e500v2 on each engine."""
+    return BareCore(request.param)

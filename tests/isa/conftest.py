@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The guest's kernel for tests that look at its code."""
+"""The guest's kernel for tests that look at its code, and a core for those that execute instructions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bare_core import core
 from paradrive_tools.guest_build import BuildError, ensure_guest
+
+__all__ = ["core"]
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ SHF_EXECINSTR = 4
 #: Ours -> objdump's with "raw", which shows the 64-bit architecture's basic mnemonics.
 RAW_MNEMONICS = {"cmpw": "cmp", "cmpwi": "cmpi", "cmplw": "cmpl", "cmplwi": "cmpli"}
 #: Where the two differ for a reason: the kinds of tlbilx have names of their own even with "raw", and
-#: objdump knows the form mfspr only of what the e500 executes as mftb, too (e500 core manual, 3.8.1.2).
+#: objdump takes only mfspr for reading an e500's time base.
 EXPLAINED = {
     ("tlbilx", "tlbilxlpid"),
     ("tlbilx", "tlbilxpid"),
