@@ -72,6 +72,10 @@ install_python_packages() {
 	.venv/bin/python -m pip install --disable-pip-version-check "${quiet[@]}" \
 		--constraint requirements.txt --editable '.[dev]' >&2 ||
 		fail "Python packages cannot be installed (see above)"
+	# setuptools writes a finder, which imports so much that it doubles the interpreter's start; two
+	# directories on the path do the same.
+	printf '%s\n' "$PWD/host-model" "$PWD/tools" |
+		tee .venv/lib/python3*/site-packages/__editable__.paradrive-*.pth >/dev/null
 }
 
 install_packages

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The real driver, in the real kernel, on the model: it binds, powers off, resets, and refuses what it must."""
+"""The real driver in the real kernel on the model: it binds, powers off, resets, refuses what it must."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from paradrive.testing.guest import Guest
 
-Boot = "Callable[..., Guest]"
+    Boot = Callable[..., Guest]
+
 BOUND = "init: pvctl bound to f00000000.pvctl"
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from paradrive.cpu.state import MSR_CE, MSR_DE, MSR_ME, MSR_WE, CoreState
 from paradrive.isa import spr
@@ -15,8 +15,7 @@ ESR_TRAP = 0x02000000
 ESR_STORE = 0x00800000
 
 
-@dataclass(frozen=True)
-class SaveRestore:
+class SaveRestore(NamedTuple):
     """The registers that hold pc and MSR of what was interrupted, and the MSR bits that survive."""
 
     address: int
@@ -38,8 +37,7 @@ SAVE_RESTORE = {
 }
 
 
-@dataclass(frozen=True)
-class Interrupt:
+class Interrupt(NamedTuple):
     """A kind of interrupt: the SPR with its vector's offset, and the level at which it is taken."""
 
     name: str

@@ -7,9 +7,8 @@ The MAS registers carry entries between software and the TLBs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.cpu import interrupts
 from paradrive.cpu.interrupts import ESR_STORE, GuestInterrupt
@@ -42,8 +41,7 @@ class Access(IntEnum):
     FETCH = 0x20
 
 
-@dataclass(frozen=True)
-class TlbEntry:
+class TlbEntry(NamedTuple):
     """One translation: ``size`` bytes from ``epn`` (effective) to ``rpn`` (physical), both aligned to it.
 
     ``permissions`` are MAS3's bits UX SX UW SW UR SR, from 0x20 down to 0x01. ``attributes`` are
@@ -74,20 +72,16 @@ class TlbEntry:
 INVALID = TlbEntry(epn=0, rpn=0, valid=False)
 
 
-@dataclass
 class Mmu:
     """The TLBs of one core. ``flushed(None | entry)`` is called whenever translations may have changed."""
 
-    state: CoreState
-    model: CpuModel
-    flushed: Callable[[TlbEntry | None], None] = lambda _entry: None
-    tlb0: list[list[TlbEntry]] = field(default_factory=list)
-    tlb1: list[TlbEntry] = field(default_factory=list)
-    #: The way that the next TLB miss proposes to replace.
-    next_way: int = 0
-
-    def __post_init__(self) -> None:
-        self.sets = self.model.tlb0_entries // self.model.tlb0_ways
+    def __init__(self, state: CoreState, model: CpuModel, flushed: Callable[[TlbEntry | None], None]) -> None:
+        self.state, self.model, self.flushed = state, model, flushed
+        self.sets = model.tlb0_entries // model.tlb0_ways
+        self.tlb0: list[list[TlbEntry]] = []
+        self.tlb1: list[TlbEntry] = []
+        #: The way that the next TLB miss proposes to replace.
+        self.next_way = 0
         self.reset()
 
     def reset(self) -> None:

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from paradrive.isa.instruction import E500MC, E500V2
 
 
-@dataclass(frozen=True)
-class CpuModel:
+class CpuModel(NamedTuple):
     """Constants of a core: what its read-only registers say.
 
     They are those which QEMU 7.2 shows for the core, so that the same kernel takes the same paths on both.

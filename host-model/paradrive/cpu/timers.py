@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from math import gcd
 from typing import TYPE_CHECKING
 
 from paradrive.cpu.clock import NANOSECONDS_PER_SECOND, Clock, Event
@@ -34,17 +34,27 @@ TSR_FIXED_INTERVAL = 0x04000000
 MASK64 = (1 << 64) - 1
 
 
+def _ratio(frequency: int) -> tuple[int, int]:
+    """Return ticks and the nanoseconds that they take.
+
+    Exact unless that needs numbers beyond a million: compiled code multiplies them by the clock in 64 bits.
+    """
+    divisor = gcd(frequency, NANOSECONDS_PER_SECOND)
+    ticks, nanoseconds = frequency // divisor, NANOSECONDS_PER_SECOND // divisor
+    while ticks > 1_000_000:
+        ticks, nanoseconds = ticks // 2, max(1, nanoseconds // 2)
+    return ticks, nanoseconds
+
+
 class Timers:
     """The timers of one core, driven by the clock; they set and clear bits of ``state.pending``.
 
-    The time base counts at ``timebase_frequency`` Hz. The ratio to the clock is kept exactly for
-    frequencies with a denominator of up to a million, else rounded to such a one, so that compiled
-    code can compute with it in 64 bits.
+    The time base counts at ``timebase_frequency`` Hz, at least 1.
     """
 
     def __init__(self, state: CoreState, clock: Clock, timebase_frequency: int) -> None:
         self.state, self.clock = state, clock
-        self.ratio = Fraction(timebase_frequency, NANOSECONDS_PER_SECOND).limit_denominator(1_000_000)
+        self._ticks_per, self._nanoseconds = _ratio(timebase_frequency)
         self._decrementer_event: Event | None = None
         self._fixed_interval_event: Event | None = None
         self._watchdog_event: Event | None = None
@@ -59,15 +69,14 @@ class Timers:
             if event is not None:
                 event.cancel()
         self._decrementer_event = self._fixed_interval_event = self._watchdog_event = None
-        self.state.timebase_numerator = self.ratio.numerator
-        self.state.timebase_denominator = self.ratio.denominator
+        self.state.timebase_numerator, self.state.timebase_denominator = self._ticks_per, self._nanoseconds
         self.state.timebase_offset = 0
         self._started = False
         self.write_timebase(0)
         self.zero_at = 0
 
     def _ticks(self) -> int:
-        return self.clock.now() * self.ratio.numerator // self.ratio.denominator
+        return self.clock.now() * self._ticks_per // self._nanoseconds
 
     def timebase(self) -> int:
         """Return the time base, 64 bits."""
@@ -84,7 +93,7 @@ class Timers:
     def _when(self, timebase: int) -> int:
         """Return the clock's time at which the time base reaches ``timebase``."""
         ticks = self._ticks() + max(0, timebase - self.timebase())
-        return -(-ticks * self.ratio.denominator // self.ratio.numerator)
+        return -(-ticks * self._nanoseconds // self._ticks_per)
 
     def read_decrementer(self) -> int:
         """Return the decrementer, 32 bits."""

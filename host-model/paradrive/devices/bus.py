@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devices.device import Device, GuestError, GuestErrorLog
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 ACCESS_SIZES = (1, 2, 4, 8)
 
 
-@dataclass(frozen=True, slots=True)
-class MmioAccess:
+class MmioAccess(NamedTuple):
     """One access to a device, as a trace shows it; ``address`` is physical, ``size`` in bytes."""
 
     device: str
@@ -30,13 +28,12 @@ class MmioAccess:
     value: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Region:
+class Region(NamedTuple):
     """A mapped range of physical addresses: ``size`` bytes from ``base``, answered by ``target``."""
 
     base: int
     size: int
-    target: Device | Memory = field(compare=False)
+    target: Device | Memory
 
     @property
     def name(self) -> str:
@@ -154,7 +151,7 @@ class Bus:
         for other in self._regions:
             if region.base < other.base + other.size and other.base < region.base + region.size:
                 raise ValueError(f"{region} overlaps {other}")
-        insort(self._regions, region)
+        insort(self._regions, region, key=lambda other: other.base)
         self.on_change()
         return region
 

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,8 +14,7 @@ State = dict[str, object]
 """Saved state of a device: what JSON can hold (int, str, bool, None, lists and dicts of these)."""
 
 
-@dataclass(frozen=True, slots=True)
-class GuestError:
+class GuestError(NamedTuple):
     """One access that the guest should not have made.
 
     ``offset`` counts from the device's first register, or is the physical address where no device is.

@@ -12,9 +12,8 @@ timer control (cascading).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devices.device import State, saved_rows
 from paradrive.devices.interrupt import InterruptLine
@@ -47,8 +46,7 @@ TIMER_FREQUENCY = 25_000_000
 PROGRAMMABLE = VectorPriority.MASK | VectorPriority.PRIORITY | VectorPriority.VECTOR
 
 
-@dataclass(frozen=True, slots=True)
-class MpicModel:
+class MpicModel(NamedTuple):
     """What distinguishes the revisions: block revision, number of sources reported, and modes."""
 
     block_revision: int

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from paradrive.devices.device import State, saved_integer
 from paradrive.devices.register_device import RegisterDevice
@@ -100,8 +99,7 @@ class PvctlHost(Protocol):
         """Take note of a crash; the guest runs on."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommandRecord:
+class CommandRecord(NamedTuple):
     """One write of COMMAND: its value, ARGUMENT then, and what STATUS says of it."""
 
     command: int

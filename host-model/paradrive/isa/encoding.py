@@ -8,15 +8,13 @@ for a field.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
 #: Fields whose two halves of five bits stand swapped in the instruction (Power ISA, mfspr, mftb, mfpmr).
 SPLIT_FIELDS = frozenset({"SPR", "TBR", "PMR"})
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """A field of an instruction: ``width`` bits, ``shift`` bits above the least significant one."""
 
     name: str
@@ -40,15 +38,14 @@ def swap_halves(value: int) -> int:
     return value >> 5 & 0x1F | (value & 0x1F) << 5
 
 
-@dataclass(frozen=True)
-class Encoding:
+class Encoding(NamedTuple):
     """A parsed encoding: a word matches when ``word & mask == match``."""
 
     mask: int
     match: int
     fields: dict[str, Field]
 
-    @cached_property
+    @property
     def primary_opcode(self) -> int:
         """The six most significant bits."""
         return self.match >> 26
@@ -56,19 +53,16 @@ class Encoding:
     @classmethod
     def parse(cls, pattern: str) -> Encoding:
         """Parse ``pattern`` (see the module's docstring); ValueError if it does not have 32 bits."""
-        mask = match = 0
+        known, fields = "", {}
         position = 32
-        fields = {}
         for token in pattern.split():
             name, colon, width = token.partition(":")
-            position -= int(width) if colon else len(token)
+            bits = "/" * int(width) if colon else token
+            position -= len(bits)
             if colon:
-                fields[name] = Field(name, position, int(width))
-                continue
-            for bit, character in enumerate(reversed(token)):
-                if character != "/":
-                    mask |= 1 << position + bit
-                    match |= int(character, 2) << position + bit
+                fields[name] = Field(name, position, len(bits))
+            known += bits
         if position != 0:
             raise ValueError(f"encoding {pattern!r} has {32 - position} bits, not 32")
-        return cls(mask, match, fields)
+        mask = int(known.replace("0", "1").replace("/", "0"), 2)
+        return cls(mask, int(known.replace("/", "0"), 2), fields)

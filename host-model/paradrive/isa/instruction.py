@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from paradrive.isa.encoding import Encoding
 from paradrive.isa.semantics import Context
@@ -18,8 +17,7 @@ E500MC = "e500mc"
 ALL_CORES = frozenset({E500V2, E500MC})
 
 
-@dataclass(frozen=True)
-class Instruction:
+class Instruction(NamedTuple):
     """One declared instruction.
 
     ``specialise`` names the fields whose value must be known when code is compiled, each with the
@@ -33,12 +31,13 @@ class Instruction:
     cores: frozenset[str] = ALL_CORES
     privileged: bool = False
     compiled: bool = True
-    specialise: dict[str, Callable[[int], int | None]] = field(default_factory=dict)
+    specialise: Mapping[str, Callable[[int], int | None]] = MappingProxyType({})
 
     @property
     def mnemonic(self) -> str:
         """The mnemonic without its suffixes: "rlwinm" of "rlwinm{Rc} rA,rS,SH,MB,ME"."""
-        return re.sub(r"\{.*?\}", "", self.syntax.partition(" ")[0])
+        name = self.syntax.partition(" ")[0]
+        return name.partition("{")[0] + name.rpartition("}")[2] if "{" in name else name
 
     @property
     def description(self) -> str:
@@ -61,7 +60,7 @@ def insn(
     cores: Iterable[str] = ALL_CORES,
     privileged: bool = False,
     compiled: bool = True,
-    specialise: dict[str, Callable[[int], int | None]] | None = None,
+    specialise: Mapping[str, Callable[[int], int | None]] = MappingProxyType({}),
 ) -> Callable[[Semantics], Semantics]:
     """Declare the instruction whose meaning the decorated function tells.
 
@@ -78,7 +77,7 @@ def insn(
                 frozenset(cores),
                 privileged,
                 compiled,
-                specialise or {},
+                specialise,
             )
         )
         return semantics

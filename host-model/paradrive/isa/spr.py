@@ -7,8 +7,7 @@ storage. What the others do beside storing stands in `paradrive.cpu.sprs`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.isa.instruction import ALL_CORES, E500MC, E500V2
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(frozen=True)
-class Spr:
+class Spr(NamedTuple):
     """One register.
 
     ``storage`` is true where a read returns what was written last; with ``write_mask`` narrower than

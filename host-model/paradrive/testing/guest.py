@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from paradrive.devices.device import Device
@@ -15,6 +14,8 @@ from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from paradrive.machine.outcome import Outcome
 
 #: Twenty boots: what a test may take before it has failed.

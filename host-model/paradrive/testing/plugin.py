@@ -15,7 +15,7 @@ import pytest
 from paradrive.testing.guest import Guest, GuestFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 _FILES = ("kernel", "initrd", "dtb")
 _GUESTS = pytest.StashKey[list[Guest]]()
@@ -54,12 +54,10 @@ def boot(request: pytest.FixtureRequest, guest_files: GuestFiles) -> Iterator[Ca
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:  # pytest sends the report and takes it back
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the console of each guest to the report of a test that failed."""
-    report: Any = yield
+    report = yield
     if report.failed:
         for guest in item.stash.get(_GUESTS, []):
             report.sections.append(("guest console", guest.console))
-    return report  # noqa: B901 - a wrapper hook returns its result
+    return report

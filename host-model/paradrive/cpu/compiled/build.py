@@ -11,8 +11,6 @@ import ctypes
 import hashlib
 import mmap
 import os
-import platform
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,14 +60,14 @@ def _host_processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor()
+        return ""
     told = ("model name", "flags", "Features", "CPU part")
     return "\n".join(dict.fromkeys(line for line in lines if line.startswith(told)))
 
 
 def image_path(model_name: str) -> Path:
     """Return where the image of this core for this processor and these sources is cached."""
-    digest = hashlib.sha256(f"{model_name}\n{platform.machine()}\n{_host_processor()}\n".encode())
+    digest = hashlib.sha256(f"{model_name}\n{os.uname().machine}\n{_host_processor()}\n".encode())
     for path in _sources():
         digest.update(path.read_bytes())
     return cache_directory() / "engine" / f"{model_name}-{digest.hexdigest()[:24]}.image"
@@ -112,6 +110,8 @@ def _read_image(path: Path) -> bytes | None:
 
 def _write_image(path: Path, image: bytes) -> None:
     """Write ``image`` to the cache in one step; a cache that cannot be written only costs time."""
+    import tempfile  # takes 6 ms to import, and is needed once
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:

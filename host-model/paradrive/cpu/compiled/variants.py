@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.isa.decoder import instructions_of
 from paradrive.isa.encoding import SPLIT_FIELDS, Field, swap_halves
@@ -17,16 +16,14 @@ if TYPE_CHECKING:
 NO_VARIANT = 0x7FFF
 
 
-@dataclass(frozen=True)
-class Specialisation:
+class Specialisation(NamedTuple):
     """How one field contributes to the number of the variant: indexed by the field as it lies in the word."""
 
     field: Field
     contributions: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class VariantSet:
+class VariantSet(NamedTuple):
     """All variants of one instruction; variant ``n`` fixes the fields as ``fixed[n]`` says."""
 
     instruction: Instruction
