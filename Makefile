@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+# Where Python may not keep compiled modules, each start compiles them all anew: half a second.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The machine to run, and its CPU: e500v2 or e500mc
 MACHINE ?= ppce500
@@ -8,6 +10,9 @@ CPU ?= e500v2
 # Further arguments of the commands behind "run" and "test"
 RUN_ARGS ?=
 PYTEST_ARGS ?=
+
+# Python shall keep what it compiles: otherwise every start of a command compiles all sources anew
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON := .venv/bin/python
 SETUP := .venv/.complete
