@@ -152,6 +152,8 @@ class CompiledEngine:
         index = _TABLES[user] + (address >> 12 & TRANSLATIONS - 1) * _WORDS_OF_TRANSLATION
         memory = self.core.bus.memory_at(physical)
         if memory is None:
+            if words[index + _DEVICE] == page:
+                return False  # what missed in spite of it is for the reference engine: lmw, dcbz ...
             if self._find(address, Access.WRITE) is None or self._find(address, Access.READ) is None:
                 return False
             words[index + _READ] = words[index + _WRITE] = NO_PAGE
