@@ -49,9 +49,10 @@ def cache_directory() -> Path:
 
 def _sources() -> Iterator[Path]:
     """Yield every file whose text can change the compiled code."""
-    for package in (isa, cpu):
-        for directory in package.__path__:
-            yield from sorted(Path(directory).rglob("*.py"))
+    core, compiled = Path(cpu.__file__).parent, Path(__file__).parent
+    yield from (core / "state.py", core / "models.py")
+    for directory in (Path(isa.__file__).parent, compiled):
+        yield from (path for path in sorted(directory.glob("*.py")) if path.name != "engine.py")
 
 
 @cache
