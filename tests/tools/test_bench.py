@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import io
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from paradrive.machine.inputs import InputError
+from paradrive_tools.bench import boot, compute, mmio
+from paradrive_tools.bench.emulators import qemu
+from paradrive_tools.bench.figures import FIGURES, Figure, table, value_text, write_figures
+from paradrive_tools.bench.process import (
+    BenchError,
+    Program,
+    Sample,
+    alternate,
+    median_difference,
+    median_seconds,
+    sample,
+)
+from paradrive_tools.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Of the keys that the project's users look for, those that have bounds: must and goal.
+BOUNDS = {
+    "boot.ratio": (1.0, 0.5),
+    "boot.peak_rss_mib": (200, None),
+    "compute.ratio": (0.3, 1.0),
+    "mmio.read_us": (1.0, 0.5),
+    "mmio.write_us": (1.0, 0.5),
+    "engine.build_s": (5.0, None),
+    "engine.load_s": (0.1, None),
+}
+VALUES: dict[str, float] = dict.fromkeys(FIGURES, 1.0)
+
+
+def python(statement: str, exit_status: int = 0, prints: str = "") -> Program:
+    return Program((sys.executable, "-S", "-c", statement), exit_status, prints)
+
+
+def samples(*seconds: float) -> list[Sample]:
+    return [Sample(value, 0.0, "") for value in seconds]
+
+
+def shown(values: dict[str, float]) -> str:
+    output = io.StringIO()
+    Console(width=80, file=output).print(table(values))
+    return output.getvalue()
+
+
+@pytest.fixture
+def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "ROUNDS", 2)
+    # So little work may well take no longer than the start, on a busy machine.
+    monkeypatch.setattr(compute, "median_difference", lambda longer, shorter: median_seconds(longer))
+    monkeypatch.setattr(mmio, "ACCESSES", 1000)
+
+
+@pytest.mark.usefixtures("few_rounds")
+def test_a_session_writes_every_figure_and_says_what_each_must_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "bench.json"
+    assert main(["bench", "--runs", "1", "--json", str(target)]) == 0
+    figures = json.loads(target.read_text())
+    assert figures.keys() == FIGURES.keys()
+    assert all(type(value) in (int, float) for value in figures.values())
+    # What the guest does, unlike the time it takes, is known.
+    assert 5_000_000 < figures["boot.instructions"] < 50_000_000
+    assert figures["boot.ratio"] == pytest.approx(
+        figures["boot.seconds"] / figures["boot.qemu_seconds"], rel=1e-3
+    )
+    assert figures["compute.ratio"] == pytest.approx(
+        figures["compute.mips"] / figures["compute.qemu_mips"], rel=1e-3
+    )
+    printed = capsys.readouterr().out
+    assert [key for key in FIGURES if key not in printed] == []
+
+
+def test_the_bounds_are_those_promised() -> None:
+    assert {
+        key: (figure.must, figure.goal) for key, figure in FIGURES.items() if figure.must is not None
+    } == BOUNDS
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "verdict"),
+    [
+        (Figure("", must=1.0, goal=0.5), 0.5, "goal met"),
+        (Figure("", must=1.0, goal=0.5), 1.0, "goal missed"),
+        (Figure("", must=1.0, goal=0.5), 1.01, "must MISSED"),
+        (Figure("", must=0.3, goal=1.0, more_is_better=True), 1.0, "goal met"),
+        (Figure("", must=0.3, goal=1.0, more_is_better=True), 0.3, "goal missed"),
+        (Figure("", must=0.3, goal=1.0, more_is_better=True), 0.29, "must MISSED"),
+        (Figure("", must=5.0), 5.0, "must met"),
+        (Figure("", must=5.0), 5.1, "must MISSED"),
+        (Figure(""), 1e9, ""),
+    ],
+)
+def test_a_verdict_tells_in_words_which_bounds_are_reached(
+    figure: Figure, value: float, verdict: str
+) -> None:
+    assert figure.verdict(value) == verdict
+
+
+def test_the_table_shows_a_missed_must_and_its_bounds() -> None:
+    assert "must MISSED" not in shown(VALUES | {"compute.ratio": 1.5, "engine.load_s": 0.05})
+    text = shown(VALUES | {"compute.ratio": 0.2, "engine.load_s": 0.05})
+    assert text.count("must MISSED") == 1
+    row = next(line for line in text.splitlines() if "compute.ratio" in line)
+    assert [cell in row for cell in ("0.2", ">= 0.3", ">= 1", "must MISSED")] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(8_510_320, "8,510,320"), (473.6, "474"), (33.77, "33.8"), (0.4774, "0.477"), (0.00284, "0.00284")],
+)
+def test_values_show_counts_in_full_and_three_digits_of_others(value: float, text: str) -> None:
+    assert value_text(value) == text
+
+
+def test_the_median_ignores_one_disturbed_run() -> None:
+    assert median_seconds(samples(1.0, 90.0, 2.0)) == 2.0
+
+
+def test_the_difference_is_taken_between_runs_of_the_same_turn() -> None:
+    assert median_difference(samples(5.0, 16.0, 7.0), samples(1.0, 11.0, 1.0)) == 5.0
+
+
+def test_programs_take_turns_and_their_first_run_does_not_count(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    writes = "import sys; log = open({0!r}, 'a+'); log.write({1!r}); log.seek(0); print(len(log.read()))"
+    programs = {name: python(writes.format(str(log), name)) for name in ("a", "b")}
+    taken = alternate("testing", programs, 2)
+    assert log.read_text() == "ababab"
+    assert [int(run.output) for run in taken["a"]] == [3, 5]
+    assert [int(run.output) for run in taken["b"]] == [4, 6]
+
+
+def test_a_sample_counts_the_memory_of_the_process() -> None:
+    small, large = (sample(python(f"b'x' * ({mib} << 20)")).peak_rss_mib for mib in (0, 300))
+    # Both count this process in until they execute Python, whatever tests have made it grow to.
+    assert large >= 300 and large >= small
+
+
+def test_processes_may_keep_compiled_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert sample(python("import sys; print(sys.dont_write_bytecode)")).output == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (python("print('gone'); raise SystemExit(3)"), "ended with status 3, not 0: gone"),
+        (python("print('done')", prints="restart"), "without having printed 'restart': done"),
+        (python("import os; os.kill(os.getpid(), 9)"), "ended with status -9, not 0: "),
+        (Program(("/nonexistent/program",), 0), "cannot execute /nonexistent/program: No such file"),
+    ],
+)
+def test_a_run_that_fails_is_no_sample(program: Program, message: str) -> None:
+    with pytest.raises(BenchError) as raised:
+        sample(program)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_program_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("paradrive_tools.bench.process.TIME_LIMIT", 0.1)
+    with pytest.raises(BenchError, match="status -9"):
+        sample(python("import time; time.sleep(600)"))
+
+
+def test_the_work_has_the_same_result_on_both_emulators() -> None:
+    program = compute.build(1)
+    ours, theirs = sample(compute.on_paradrive(program)), sample(qemu("-kernel", program))
+    compute.check_results([ours], [theirs])
+    # What qemu-ppc prints, as a user process, for one round.
+    assert compute.result(ours) == "26dd2fc1 a2c97a0c 02341c91 e9ea7301 00000010 f10632a7 842adcb8"
+
+
+def test_work_that_takes_no_time_is_an_error() -> None:
+    with pytest.raises(BenchError, match="too busy"):
+        compute.mips(1000, samples(1.0, 2.0), samples(1.0, 2.0))
+    assert compute.mips(4_000_000, samples(3.0), samples(1.0)) == 2.0
+
+
+def test_differing_results_of_the_work_are_an_error() -> None:
+    with pytest.raises(BenchError, match="differ: 'a', with QEMU 'b'"):
+        compute.check_results([Sample(1.0, 1.0, "a\n")], [Sample(1.0, 1.0, "b\n")])
+
+
+def test_the_loops_of_device_accesses_do_what_they_are_measured_for() -> None:
+    target = mmio.Target()
+    for name, accesses in (("nothing", 0), ("read", 100), ("write", 100)):
+        target.seconds(name, 100)
+        assert target.device.accesses == accesses
+
+
+def test_a_loop_that_makes_no_access_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(mmio.LOOPS, "read", mmio.LOOPS["nothing"])
+    with pytest.raises(BenchError, match="made 0, not 10"):
+        mmio.Target().seconds("read", 10)
+
+
+def test_figures_replace_the_file_as_a_whole(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "bench.json"
+    write_figures(target, {"b.s": 1 / 3, "a.instructions": 8_510_320})
+    assert json.loads(target.read_text()) == {"a.instructions": 8_510_320, "b.s": 0.333333}
+    write_figures(target, {"b.s": 2.0})
+    assert json.loads(target.read_text()) == {"b.s": 2.0}
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_figures_that_cannot_be_written_leave_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "bench.json"
+    target.write_text("old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(InputError, match=r"bench\.json: No space left on device"):
+        write_figures(target, {"b.s": 2.0})
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def assert_one_line_error(status: int, capsys: pytest.CaptureFixture[str], *parts: str) -> None:
+    printed = capsys.readouterr()
+    assert status == 2
+    assert printed.out == ""
+    assert printed.err.startswith("paradrive: error: ")
+    assert printed.err.count("\n") == 1
+    assert all(part in printed.err for part in parts)
+
+
+def test_a_missing_qemu_is_named_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    status = main(["bench", "--json", str(tmp_path / "bench.json")])
+    assert_one_line_error(status, capsys, "qemu-system-ppc is not installed", "Debian package")
+    assert not (tmp_path / "bench.json").exists()
+
+
+def test_a_missing_compiler_is_named_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "qemu-system-ppc").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(boot, "measure", lambda runs: {})
+    monkeypatch.setattr(compute, "BUILD", tmp_path)
+    status = main(["bench", "--json", str(tmp_path / "bench.json")])
+    assert_one_line_error(status, capsys, "powerpc-linux-gnu-gcc", "gcc-powerpc-linux-gnu")
+
+
+@pytest.mark.parametrize("runs", ["0", "-1", "few", ""])
+def test_a_number_of_runs_that_is_none_is_refused(runs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert_one_line_error(main(["bench", f"--runs={runs}"]), capsys, "--runs")

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The figures: what each means, what it must be and what it should be; the table and the file of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.table import Table
+
+from paradrive.machine.inputs import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class Figure(NamedTuple):
+    """One figure; ``must`` and ``goal`` are upper bounds, or lower ones where more is better."""
+
+    meaning: str
+    unit: str = ""
+    must: float | None = None
+    goal: float | None = None
+    more_is_better: bool = False
+
+    def reaches(self, value: float, bound: float) -> bool:
+        """Tell whether ``value`` is on the good side of ``bound``, or on it."""
+        return value >= bound if self.more_is_better else value <= bound
+
+    def bound_text(self, bound: float | None) -> str:
+        """Return a bound as the table shows it."""
+        return "" if bound is None else f"{'>=' if self.more_is_better else '<='} {bound:g}"
+
+    def verdict(self, value: float) -> str:
+        """Return in words which bound ``value`` reaches or misses; nothing where there is none."""
+        if self.must is None:
+            return ""
+        if not self.reaches(value, self.must):
+            return "must MISSED"
+        if self.goal is None:
+            return "must met"
+        return "goal met" if self.reaches(value, self.goal) else "goal missed"
+
+
+FIGURES: dict[str, Figure] = {
+    "boot.ratio": Figure("start to restart, paradrive / QEMU", "", 1.0, 0.5),
+    "boot.seconds": Figure("start to restart, paradrive", "s"),
+    "boot.qemu_seconds": Figure("start to restart, QEMU", "s"),
+    "boot.poweroff_seconds": Figure("start to power-off through pvctl", "s"),
+    "boot.instructions": Figure("executed up to the restart"),
+    "boot.peak_rss_mib": Figure("largest resident set, paradrive", "MiB", 200),
+    "compute.ratio": Figure("speed, paradrive / QEMU (TCG)", "", 0.3, 1.0, True),
+    "compute.mips": Figure("speed, paradrive", "MIPS"),
+    "compute.qemu_mips": Figure("speed, QEMU (TCG)", "MIPS"),
+    "compute.instructions": Figure("executed, net of the start"),
+    "mmio.read_us": Figure("a read from a device in Python", "us", 1.0, 0.5),
+    "mmio.write_us": Figure("a write to a device in Python", "us", 1.0, 0.5),
+    "engine.build_s": Figure("first build of the compiled engine", "s", 5.0),
+    "engine.load_s": Figure("loading it from the cache", "s", 0.1),
+}
+
+
+def table(values: Mapping[str, float]) -> Table:
+    """Return the table of the figures, which fits a terminal of 80 columns."""
+    result = Table("figure", box=None)
+    for name in ("value", "must", "goal"):
+        result.add_column(name, justify="right", no_wrap=True)
+    result.add_column("ok")
+    for key, figure in FIGURES.items():
+        value = values[key]
+        missed = figure.must is not None and not figure.reaches(value, figure.must)
+        result.add_row(
+            f"[bold]{key}[/bold]\n{figure.meaning}",
+            f"{value_text(value)} {figure.unit}".strip(),
+            figure.bound_text(figure.must),
+            figure.bound_text(figure.goal),
+            figure.verdict(value),
+            style="red" if missed else None,
+        )
+    return result
+
+
+def value_text(value: float) -> str:
+    """Return a value as the table shows it: counts in full, the others with three digits or more."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def write_figures(path: Path, values: Mapping[str, float]) -> None:
+    """Write the figures as JSON; the file is complete or untouched. InputError when that cannot be done."""
+    rounded = {
+        key: value if isinstance(value, int) else round(value, 6) for key, value in sorted(values.items())
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(rounded, indent=2) + "\n", encoding="utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(str(path), getattr(error, "strerror", None) or str(error)) from None
