@@ -11,9 +11,6 @@ CPU ?= e500v2
 RUN_ARGS ?=
 PYTEST_ARGS ?=
 
-# Python shall keep what it compiles: otherwise every start of a command compiles all sources anew
-unexport PYTHONDONTWRITEBYTECODE
-
 PYTHON := .venv/bin/python
 SETUP := .venv/.complete
 
