@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The LLVM module of a core's interpreter: handlers for all variants, threaded by tail calls.
 
-Every handler has the same five parameters (`context.Emitter` names them) and ends by jumping to the
+Every handler has the same five parameters (`emitter.HandlerEmitter` names them) and ends by jumping to the
 handler of the next slot. The calling convention keeps the parameters in registers and saves none.
 """
 
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from llvmlite import ir
 
 from paradrive.cpu.compiled import layout
-from paradrive.cpu.compiled.context import Emitter, Operands, translation_offset
+from paradrive.cpu.compiled.context import Emitter, Operands
 from paradrive.cpu.compiled.decoder import DecoderTables, emit_decode
 from paradrive.cpu.compiled.layout import Exit
+from paradrive.cpu.compiled.memory import translation_offset
 from paradrive.cpu.compiled.values import I32, I64, POINTER, at_offset, i32, i64
 from paradrive.cpu.compiled.variants import VariantSet, compiled_variants
 from paradrive.cpu.state import TRANSLATIONS, offset_of
