@@ -110,3 +110,12 @@ def test_two_runs_are_identical(boot: Boot) -> None:
     assert first.console == second.console
     assert first.machine.vcpu.state.architectural() == second.machine.vcpu.state.architectural()
     assert first.machine.vcpu.instructions == second.machine.vcpu.instructions
+
+
+def test_idle_guest_only_keeps_its_clock_going(boot: Boot) -> None:
+    guest = boot(append="act=idle")
+    outcome = guest.run()
+    assert isinstance(outcome, NoProgress)
+    assert "idled" in outcome.reason
+    # A process that turned in a loop would execute thousands of millions in that time.
+    assert guest.machine.vcpu.instructions < 40_000_000
