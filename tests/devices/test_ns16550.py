@@ -127,6 +127,14 @@ def test_input_waits_for_rts_and_survives_a_clearing_driver(port: Port) -> None:
     assert bytes(port[DATA] for _ in range(5)) == b"early"
 
 
+def test_queue_of_the_host_is_counted(receiver: Port) -> None:
+    receiver.uart.receive(bytes(100))
+    assert receiver.uart.queued == 100 - 16
+    for _ in range(100):
+        receiver[DATA]
+    assert receiver.uart.queued == 0
+
+
 def test_clearing_the_receiver_drops_what_the_fifo_holds(receiver: Port) -> None:
     receiver.uart.receive(bytes(16))
     receiver[FCR] = FIFO_ENABLE | TRIGGER_8 | CLEAR_RECEIVER

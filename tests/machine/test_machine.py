@@ -251,6 +251,48 @@ def test_time_passes_while_the_host_waits(boot: Boot) -> None:
     assert machine.vcpu.instructions < 1000
 
 
+class Flood:
+    """A host that always has more input; it fails the test when it is asked without end."""
+
+    def __init__(self) -> None:
+        self.given = 0
+
+    def is_open(self) -> bool:
+        return True
+
+    def poll(self) -> bytes:
+        assert self.given < 1 << 20
+        self.given += 4096
+        return bytes(4096)
+
+    def wait(self, nanoseconds: int | None) -> tuple[bytes, int]:
+        return self.poll(), 0
+
+
+@pytest.mark.parametrize(
+    "program", ["spin: b spin", "lis 3, 4 ; mtmsr 3 ; isync ; b ."], ids=["spinning", "idle"]
+)
+def test_input_which_the_guest_does_not_take_stays_with_the_host(
+    boot: Boot, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr(machine_module, "SLICE", 10)
+    machine = boot(program)
+    assert isinstance(run(machine, host=Flood()), NoProgress)
+    assert machine.console is not None
+    assert 0 < machine.console.queued < 2 * machine_module.ENOUGH_INPUT
+
+
+def test_input_without_a_console_stays_with_the_host(
+    boot: Boot, compile_tree: Callable[[str], bytes]
+) -> None:
+    tree = compile_tree(
+        '/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi" &serial0 { status = "disabled"; };'
+    )
+    host = Flood()
+    assert isinstance(run(boot("lis 3, 4 ; mtmsr 3 ; isync ; b .", tree), host=host), NoProgress)
+    assert host.given == 0
+
+
 # What the tree says
 
 

@@ -148,6 +148,11 @@ class Ns16550(RegisterDevice):
         # enabled, cleared when IIR has told of it (data sheet, 8.4).
         self._empty_unreported = False
 
+    @property
+    def queued(self) -> int:
+        """How many bytes of input wait in the queue of the host; whoever feeds it has to bound it."""
+        return len(self._input)
+
     def receive(self, data: bytes) -> None:
         """Queue input for the guest."""
         self._input += data

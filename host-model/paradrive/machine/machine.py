@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Instructions between two looks at the host's input: some 10 ms on the compiled engine.
 SLICE = 5_000_000
+#: Queued bytes of input from which on the host is not asked for more: the guest does not keep up.
+ENOUGH_INPUT = 4096
 #: Instructions in which a kernel that has panicked may still print, call its notifiers and reset.
 PANIC_GRACE = 100_000_000
 #: Guest time, in nanoseconds, that a guest may idle without a word when nobody can wake it.
@@ -210,6 +212,10 @@ class Machine:
         self._note_activity()
         self._transmit(byte)
 
+    def _takes_input(self) -> bool:
+        """Tell whether the host shall be asked for input; it could have any amount of it."""
+        return self.console is not None and self.console.queued < ENOUGH_INPUT
+
     def _receive(self, data: bytes) -> None:
         if data and self.console is not None:
             self._note_activity()
@@ -230,7 +236,7 @@ class Machine:
         start, resets = self.vcpu.instructions, self.resets
         self._outcome = None
         while self._outcome is None:
-            if host is not None:
+            if host is not None and self._takes_input():
                 self._receive(host.poll())
             attended = host is not None and host.is_open()
             counted_from = max(start, self._active_instructions) if attended else start
@@ -262,7 +268,7 @@ class Machine:
     def _idle(self, host: Host | None) -> None:
         """Let guest time pass up to the next event, or to the input that comes before it."""
         now, due = self.clock.now(), self.clock.next_event()
-        if host is not None:
+        if host is not None and self._takes_input():
             data, passed = host.wait(None if due is None else max(due - now, 0))
             self._receive(data)
             until = now + passed
