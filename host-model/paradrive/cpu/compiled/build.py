@@ -35,8 +35,9 @@ class CompiledCode:
         self._memory = mmap.mmap(-1, len(image), prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
         self._memory.write(image)
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
-        self.run: Callable[[int], int] = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p)(start + run)
-        self.prepare_page: Callable[[int, int], None] = ctypes.CFUNCTYPE(
+        # Keeping Python's lock costs other threads some milliseconds and saves a tenth of each exit.
+        self.run: Callable[[int], int] = ctypes.PYFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p)(start + run)
+        self.prepare_page: Callable[[int, int], None] = ctypes.PYFUNCTYPE(
             None, ctypes.c_void_p, ctypes.c_void_p
         )(start + prepare_page)
 

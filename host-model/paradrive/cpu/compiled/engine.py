@@ -39,8 +39,7 @@ _PC = offset_of("pc") // 4
 _FAULT_ADDRESS = offset_of("fault_address") // 4
 _STORE_VALUE = offset_of("store_value") // 4
 
-# As plain ints: the loop over exits compares with them.
-_LIMIT, _DEVICE_READ, _DEVICE_WRITE = int(Exit.LIMIT), int(Exit.DEVICE_READ), int(Exit.DEVICE_WRITE)
+_LIMIT = int(Exit.LIMIT)
 _KIND = (1 << layout.SIZE_SHIFT) - 1
 #: The guest decides how many different device registers it touches: forget them all beyond this number.
 _ACCESSORS = 4096
@@ -201,29 +200,35 @@ class CompiledEngine:
     def execute(self) -> None:
         """Run until the clock's limit, or until ``state.pending`` must be looked at."""
         words, quads, run = self._words, self._quads, self._code.run
-        readers, writers = self._readers_of_devices, self._writers_of_devices
+        reader_of, writer_of = self._readers_of_devices.get, self._writers_of_devices.get
         state = self.core.state.host_address
         self._select_table()
         while True:
             code = run(state)
-            kind = code & _KIND
-            if kind == _DEVICE_READ:
-                reader = readers.get(code) or self._reader(code)
+            # Device accesses are looked for first: there are most of them, and each microsecond counts.
+            if (reader := reader_of(code)) is not None:
                 quads[_ANSWER] = reader() | ANSWERED
-            elif kind == _DEVICE_WRITE:
-                writer = writers.get(code) or self._writer(code)
-                writer(words[_STORE_VALUE] & (1 << 8 * (code >> layout.SIZE_SHIFT & 0xFF)) - 1)
+            elif (writer := writer_of(code)) is not None:
+                writer(words[_STORE_VALUE])
                 quads[_ANSWER] = ANSWERED
-            elif kind == _LIMIT:
+            elif code == _LIMIT:
                 return
             else:
-                self._serve(kind, code)
+                self._serve(code)
             if words[_PENDING]:
                 self._finish_access()
                 return
 
-    def _serve(self, kind: int, code: int) -> None:
-        """Handle an exit that is no device access."""
+    def _serve(self, code: int) -> None:
+        """Handle an exit other than a device access that has occurred before."""
+        kind = code & _KIND
+        if kind == Exit.DEVICE_READ:
+            self._quads[_ANSWER] = self._reader(code)() | ANSWERED
+            return
+        if kind == Exit.DEVICE_WRITE:
+            self._writer(code)(self._words[_STORE_VALUE])
+            self._quads[_ANSWER] = ANSWERED
+            return
         address = self._words[_FAULT_ADDRESS]
         within_page = (address & 0xFFF) + (code >> layout.SIZE_SHIFT & 0xFF) <= PAGE_SIZE
         if kind == Exit.FETCH_MISS:
@@ -252,8 +257,8 @@ class CompiledEngine:
         quads[_CLOCK_LIMIT] -= remaining - 1
         while quads[_REMAINING]:
             code = self._code.run(self.core.state.host_address)
-            if code & _KIND != Exit.LIMIT:
-                self._serve(code & _KIND, code)
+            if code != _LIMIT:
+                self._serve(code)
         quads[_REMAINING] = remaining - 1
         quads[_CLOCK_LIMIT] += remaining - 1
 

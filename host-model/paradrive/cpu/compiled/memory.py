@@ -110,7 +110,7 @@ class MemoryEmitter(HandlerEmitter):
         builder.store(self._swapped(narrow, size), self._host_place(entry, address.llvm), align=1)
         builder.branch(done)
         builder.position_at_end(miss)
-        self.store_state("store_value", value)
+        self.store_state("store_value", value & (1 << 8 * size) - 1)
         self._answer_or_leave(entry, address, size, Exit.STORE_MISS, Exit.DEVICE_WRITE)
         builder.branch(done)
         builder.position_at_end(done)
