@@ -1,92 +1,40 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
-import json
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from mpic_driver import (
+    ACTIVITY,
+    BRR1,
+    CTPR,
+    DISK,
+    EOI,
+    EXTERNAL_PROXY,
+    FRR,
+    GCR,
+    GTBCR,
+    GTVPR,
+    IACK,
+    IPIDR,
+    IPIVPR,
+    MASK,
+    MIXED,
+    PIN,
+    PIR,
+    POLARITY,
+    RESET,
+    SENSE,
+    SPURIOUS,
+    SVR,
+    UART,
+    VIR,
+    WHOAMI,
+    Controller,
+    idr,
+    ivpr,
+)
 
 from paradrive.cpu.clock import Clock
 from paradrive.devices.mpic import MPIC_2_0, Mpic
-
-BRR1, FRR, GCR, VIR, PIR, IPIVPR, SVR = 0x0, 0x1000, 0x1020, 0x1080, 0x1090, 0x10A0, 0x10E0
-GTCCR, GTBCR, GTVPR, GTDR = 0x1100, 0x1110, 0x1120, 0x1130
-IPIDR, CTPR, WHOAMI, IACK, EOI = 0x40, 0x80, 0x90, 0xA0, 0xB0
-MASK, ACTIVITY, POLARITY, SENSE = 1 << 31, 1 << 30, 1 << 23, 1 << 22
-RESET, EXTERNAL_PROXY, MIXED = 1 << 31, 3 << 29, 1 << 29
-SPURIOUS = 0xFFFF
-NANOSECONDS_PER_TICK = 40
-
-UART, DISK = 42, 43
-PIN = 3
-
-
-class Controller:
-    """An MPIC with a settable clock, the levels of its outputs, and the accesses of a driver."""
-
-    def __init__(self, cpus: int = 1, **options: object) -> None:
-        self.time = 0
-        self.clock = Clock()
-        self.clock.read = lambda: self.time
-        self.outputs = [False] * cpus
-        self.changes = 0
-        self.current_cpu = 0
-        self.cores_reset: list[int] = []
-        self.mpic = Mpic(
-            self.clock,
-            [self.output(cpu) for cpu in range(cpus)],
-            current_cpu=lambda: self.current_cpu,
-            reset_core=self.cores_reset.append,
-            **options,  # type: ignore[arg-type]
-        )
-        for cpu in range(cpus):
-            self.to_cpu(cpu, CTPR, 0)
-
-    def output(self, cpu: int):  # type: ignore[no-untyped-def]
-        def set_level(level: bool) -> None:
-            self.outputs[cpu] = level
-            self.changes += 1
-
-        return set_level
-
-    def __getitem__(self, offset: int) -> int:
-        return self.mpic.read(offset, 4)
-
-    def __setitem__(self, offset: int, value: int) -> None:
-        self.mpic.write(offset, 4, value)
-
-    def to_cpu(self, cpu: int, register: int, value: int) -> None:
-        self[0x20000 + cpu * 0x1000 + register] = value
-
-    def of_cpu(self, cpu: int, register: int) -> int:
-        return self[0x20000 + cpu * 0x1000 + register]
-
-    def program(self, source: int, priority: int, vector: int, *, cpus: int = 1, bits: int = 0) -> None:
-        self[idr(source)] = cpus
-        self[ivpr(source)] = bits | priority << 16 | vector
-
-    def advance(self, nanoseconds: int) -> None:
-        self.time += nanoseconds
-        self.clock.run_due(self.time)
-
-
-def ivpr(source: int) -> int:
-    return 0x10000 + 0x20 * source
-
-
-def idr(source: int) -> int:
-    return ivpr(source) + 0x10
-
-
-@pytest.fixture
-def pic() -> Controller:
-    return Controller()
-
-
-@pytest.fixture
-def smp() -> Controller:
-    return Controller(cpus=2)
 
 
 def test_power_on_state() -> None:
@@ -413,221 +361,3 @@ def test_global_reset_forgets_everything_but_the_levels_of_inputs(pic: Controlle
     assert pic.outputs == [False]
     pic.program(UART, 8, 0x2A)
     assert pic.of_cpu(0, IACK) == 0x2A
-
-
-@pytest.mark.parametrize("timer", [0x0, 0x40, 0xC0, 0x1000, 0x10C0])
-def test_timer_counts_down_interrupts_and_starts_again(pic: Controller, timer: int) -> None:
-    pic[timer + GTVPR] = 6 << 16 | 0x90
-    pic[timer + GTDR] = 1
-    pic[timer + GTBCR] = 100
-    assert pic[timer + GTCCR] == 100
-    pic.advance(30 * NANOSECONDS_PER_TICK)
-    assert pic[timer + GTCCR] == 70
-    assert pic.outputs == [False]
-    pic.advance(70 * NANOSECONDS_PER_TICK)
-    assert pic.of_cpu(0, IACK) == 0x90
-    pic.to_cpu(0, EOI, 0)
-    assert pic.outputs == [False]
-    assert pic[timer + GTCCR] == 1 << 31 | 100
-    pic.advance(100 * NANOSECONDS_PER_TICK)
-    assert pic.outputs == [True]
-    assert pic[timer + GTCCR] == 100
-
-
-def test_timer_that_is_inhibited_keeps_its_count(pic: Controller) -> None:
-    pic[GTVPR] = 6 << 16 | 0x90
-    pic[GTBCR] = 100
-    pic.advance(30 * NANOSECONDS_PER_TICK)
-    pic[GTBCR] = 1 << 31 | 100
-    pic.advance(1000 * NANOSECONDS_PER_TICK)
-    assert pic[GTCCR] == 70
-    assert pic.outputs == [False]
-    assert pic.clock.next_event() is None
-
-
-def test_jump_over_several_periods_is_one_interrupt(pic: Controller) -> None:
-    pic[GTVPR] = 6 << 16 | 0x90
-    pic[GTBCR] = 1
-    pic.advance(1_000_000_000)
-    assert pic.of_cpu(0, IACK) == 0x90
-    assert pic.clock.next_event() == 1_000_000_000 + NANOSECONDS_PER_TICK
-
-
-@pytest.mark.parametrize(("periods", "toggled"), [(1, True), (2, False), (3, True), (10, False)])
-def test_toggle_counts_each_zero_of_a_jump(pic: Controller, periods: int, toggled: bool) -> None:
-    pic[GTBCR] = 100
-    pic.advance(periods * 100 * NANOSECONDS_PER_TICK)
-    assert pic[GTCCR] == toggled << 31 | 100
-
-
-def test_starting_a_timer_again_clears_its_toggle(pic: Controller) -> None:
-    pic[GTBCR] = 100
-    pic.advance(100 * NANOSECONDS_PER_TICK)
-    pic[GTBCR] = 1 << 31
-    pic[GTBCR] = 50
-    assert pic[GTCCR] == 50
-
-
-@pytest.mark.parametrize("before", [0, 100])
-def test_timer_with_base_zero_comes_to_rest(pic: Controller, before: int) -> None:
-    pic[GTBCR] = before
-    pic[GTBCR] = 0
-    pic.advance(1000 * NANOSECONDS_PER_TICK)
-    assert pic.clock.next_event() is None
-
-
-def test_destroyed_controller_leaves_no_event(pic: Controller) -> None:
-    pic[GTBCR] = 100
-    pic.mpic.destroy()
-    assert pic.clock.next_event() is None
-
-
-def interrupted(pic: Controller) -> None:
-    """Bring the controller into a state with everything in it: service, requests, levels, a timer."""
-    pic.program(UART, 4, 0x2A)
-    pic.program(DISK, 9, 0x2B)
-    pic.program(PIN, 2, 0x30)
-    pic[GTVPR] = 6 << 16 | 0x90
-    pic[GTBCR] = 100
-
-
-def test_saved_state_continues_where_it_was() -> None:
-    pic, other = Controller(), Controller()
-    lines = [[controller.mpic.source(source) for source in (UART, DISK, PIN)] for controller in (pic, other)]
-    interrupted(pic)
-    for line in lines[0]:
-        line.set(True)
-    lines[0][2].set(False)
-    assert pic.of_cpu(0, IACK) == 0x2B
-    pic.advance(60 * NANOSECONDS_PER_TICK)
-    other.time = pic.time
-    other.mpic.load(json.loads(json.dumps(pic.mpic.save())))
-    assert [line.level for line in lines[1]] == [True, True, False]
-    for controller, (uart, disk, _) in zip((pic, other), lines, strict=True):
-        assert controller[GTCCR] == 40
-        uart.set(False)
-        disk.set(False)
-        controller.to_cpu(0, EOI, 0)
-        assert controller.of_cpu(0, IACK) == 0x30
-        controller.advance(40 * NANOSECONDS_PER_TICK)
-        assert controller.of_cpu(0, IACK) == 0x90
-    assert pic.mpic.save() == other.mpic.save()
-
-
-def test_load_drops_what_was_requested_since(pic: Controller) -> None:
-    pic.program(PIN, 2, 0x30)
-    line = pic.mpic.source(PIN)
-    state = pic.mpic.save()
-    line.set(True)
-    assert pic.outputs == [True]
-    pic.mpic.load(state)
-    assert pic.outputs == [False]
-    assert not line.level
-    line.set(True)
-    assert pic.outputs == [True]
-
-
-def test_load_of_a_level_is_no_edge(pic: Controller) -> None:
-    pic.program(PIN, 2, 0x30)
-    line = pic.mpic.source(PIN)
-    line.set(True)
-    pic.of_cpu(0, IACK)
-    pic.to_cpu(0, EOI, 0)
-    state = pic.mpic.save()
-    line.set(False)
-    pic.changes = 0
-    pic.mpic.load(state)
-    assert line.level
-    assert pic.changes == 0
-
-
-def test_load_of_the_present_state_moves_no_output(pic: Controller) -> None:
-    pic.program(UART, 8, 0x2A)
-    pic.mpic.source(UART).set(True)
-    pic.changes = 0
-    pic.mpic.load(pic.mpic.save())
-    assert pic.changes == 0
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"requests": [[268, 1]]},
-        {"requests": [[1, 2]]},
-        {"requests": [[1]]},
-        {"requests": 1},
-        {"in_service": [[1, 1, 1]]},
-        {"in_service": [[0, 16, 1]]},
-        {"in_service": [None]},
-        {"asserted": [[256, 0]]},
-        {"timers": [[8, 0, 0, 0, 0]]},
-        {"timers": [[0, 0, 0, 0, "1"]]},
-        {"timers": [[0, 0, 0, 0, -1]]},
-    ],
-)
-def test_malformed_state_is_refused(pic: Controller, change: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="mpic: saved state"):
-        pic.mpic.load(pic.mpic.save() | change)
-
-
-@pytest.mark.parametrize(
-    ("offset", "size"), [(FRR, 1), (FRR, 2), (FRR + 2, 2), (0x1300, 4), (0x41600 & 0xFFFF, 4)]
-)
-def test_undefined_access_is_a_guest_error(pic: Controller, offset: int, size: int) -> None:
-    pic.mpic.write(offset, size, 1)
-    assert pic.mpic.read(offset, size) == 0
-    assert pic.mpic.guest_errors.count == 2
-
-
-OFFSETS = st.one_of(
-    st.integers(0, 0x3FFFF),
-    st.sampled_from(
-        [GCR, PIR, IPIVPR, SVR, GTBCR, GTVPR, GTDR, GTCCR, IPIDR, CTPR, IACK, EOI]
-        + [place for source in (0, PIN, UART) for place in (ivpr(source), idr(source))]
-        + [0x20000 + cpu * 0x1000 + place for cpu in (0, 1) for place in (IPIDR, CTPR, IACK, EOI)]
-    ),
-)
-VALUES = st.one_of(
-    st.integers(0, 3),
-    st.integers(0, 15).map(lambda priority: priority << 16 | 5),
-    st.integers(0, (1 << 64) - 1),
-)
-STEPS = st.tuples(
-    st.sampled_from(["read", "write", "write", "line", "time"]),
-    OFFSETS,
-    st.sampled_from([4, 4, 4, 4, 1, 2, 8]),
-    VALUES,
-)
-
-
-@given(st.lists(STEPS, max_size=60))
-def test_no_sequence_raises_and_a_loaded_state_continues_alike(
-    steps: list[tuple[str, int, int, int]],
-) -> None:
-    smp = Controller(cpus=2)
-    lines = [smp.mpic.source(number) for number in (0, PIN, UART, UART)]
-    smp[SVR] = SPURIOUS
-    for action, offset, size, value in steps:
-        if action == "read":
-            assert 0 <= smp.mpic.read(offset, size) < 1 << 32
-        elif action == "write":
-            smp.mpic.write(offset, size, value)
-        elif action == "line":
-            lines[offset % 4].set(value % 2 == 1)
-        else:
-            smp.advance(value % 1000)
-    # The loaded state behaves as the one that was saved, and nothing interrupts without end.
-    other = Controller(cpus=2)
-    for number in (0, PIN, UART, UART):
-        other.mpic.source(number)
-    other.time = smp.time
-    other.mpic.load(smp.mpic.save())
-    assert other.outputs == smp.outputs
-    for cpu in (0, 1):
-        for _ in range(20):
-            level = smp.outputs[cpu]
-            assert smp.of_cpu(cpu, IACK) == other.of_cpu(cpu, IACK)
-            assert smp.outputs == other.outputs
-            if not level:
-                break
-        assert not smp.outputs[cpu]
