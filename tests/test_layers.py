@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The sources keep to the project's own rules: imports go one way, and no file grows too large to read."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+PACKAGE = CHECKOUT / "host-model" / "paradrive"
+#: Each layer may import from itself and from those before it.
+LAYERS = ("isa", "cpu", "devices", "machine", "guest", "testing")
+SOURCES = ("guest-driver", "host-model", "dts", "tools", "tests", "examples")
+SUFFIXES = (".py", ".c", ".h", ".S", ".sh", ".dts", ".dtsi", ".yaml")
+MAX_LINES = 400
+
+
+def imported_names(source: str) -> Iterator[str]:
+    """Yield the full name of each module or object that is imported, wherever in the source it is."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            # What a relative import names depends on the file; without a package it is no layer.
+            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+def forbidden_imports(layer: str, source: str) -> list[str]:
+    """Return what a file of ``layer`` imports although it must not."""
+    allowed = LAYERS[: LAYERS.index(layer) + 1]
+    forbidden = []
+    for name in imported_names(source):
+        package, _, rest = name.partition(".")
+        outside = package == "paradrive" and rest.partition(".")[0] not in ("", "__version__", *allowed)
+        if outside or package in ("", "paradrive_tools", "importlib"):
+            forbidden.append(name)
+    return forbidden
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_imports_only_from_those_before_it(layer: str) -> None:
+    files = sorted((PACKAGE / layer).rglob("*.py"))
+    assert files
+    found = {file.name: forbidden_imports(layer, file.read_text(encoding="utf-8")) for file in files}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_every_package_of_the_host_model_is_a_layer() -> None:
+    packages = {file.parent.relative_to(PACKAGE).parts[0] for file in PACKAGE.glob("*/**/*.py")}
+    assert packages == set(LAYERS)
+    assert list(imported_names((PACKAGE / "__init__.py").read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import paradrive.machine.machine",
+        "from paradrive.machine import machine",
+        "from paradrive import machine",
+        "def late():\n    from paradrive.guest.console import Console",
+        "from ..machine import board",
+        "from .. import machine",
+        "import paradrive_tools.run",
+        "from paradrive_tools import run",
+        "import importlib",
+    ],
+)
+def test_an_import_against_the_order_is_found(statement: str) -> None:
+    assert forbidden_imports("devices", statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import paradrive",
+        "from paradrive.cpu.clock import Clock",
+        "from paradrive import devices",
+        "import io",
+    ],
+)
+def test_an_import_in_the_order_is_allowed(statement: str) -> None:
+    assert forbidden_imports("devices", statement) == []
+
+
+def test_no_source_is_longer_than_one_can_read() -> None:
+    files = [file for name in SOURCES for file in (CHECKOUT / name).rglob("*") if file.suffix in SUFFIXES]
+    assert len(files) > 100
+    lengths = {
+        str(file.relative_to(CHECKOUT)): len(file.read_text(encoding="utf-8").splitlines()) for file in files
+    }
+    assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
