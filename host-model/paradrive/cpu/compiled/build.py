@@ -19,27 +19,53 @@ from paradrive import cpu, isa
 from paradrive.cpu.models import CPU_MODELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-#: An image starts with this, the offsets of run and prepare_page (32 bits each, little-endian), a hash.
-MAGIC = b"pdcode01"
+#: An image starts with this, the offsets of its entries (32 bits each, little-endian), and a hash.
+MAGIC = b"pdcode02"
+ENTRIES = ("run", "prepare_page", "connect")
+_HASH = slice(24, 56)
 #: The code follows, at an offset that keeps the alignment of its constants.
 HEADER_SIZE = 64
 
+METH_O = 0x0008
+
+
+class _MethodDefinition(ctypes.Structure):
+    """Python's PyMethodDef (Python/C API, Common Object Structures)."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("documentation", ctypes.c_char_p),
+    )
+
 
 class CompiledCode:
-    """A program that is ready to run: ``run(state)`` and ``prepare_page(page, ram)``, with host addresses."""
+    """A program that is ready to run: ``run(state)`` and ``prepare_page(page, ram)``, with host addresses.
+
+    ``run`` is made a built-in function of Python: calling one through ctypes takes four times as long,
+    which is more than all the rest of a device access.
+    """
 
     def __init__(self, image: bytes) -> None:
-        run, prepare_page = (int.from_bytes(image[at : at + 4], "little") for at in (8, 12))
         self._memory = mmap.mmap(-1, len(image), prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
         self._memory.write(image)
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
-        # Keeping Python's lock costs other threads some milliseconds and saves a tenth of each exit.
-        self.run: Callable[[int], int] = ctypes.PYFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p)(start + run)
-        self.prepare_page: Callable[[int, int], None] = ctypes.PYFUNCTYPE(
-            None, ctypes.c_void_p, ctypes.c_void_p
-        )(start + prepare_page)
+        run, prepare_page, connect = (start + offset for offset in _entry_offsets(image))
+        two_pointers = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+        api = (ctypes.pythonapi.PyLong_AsVoidPtr, ctypes.pythonapi.PyLong_FromUnsignedLongLong)
+        two_pointers(connect)(*(ctypes.cast(function, ctypes.c_void_p).value for function in api))
+        self.prepare_page: Callable[[int, int], None] = two_pointers(prepare_page)
+        self._definition = _MethodDefinition(b"run", run, METH_O, None)
+        make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+        new_function = make(("PyCFunction_NewEx", ctypes.pythonapi))
+        self.run: Callable[[int], int] = new_function(ctypes.addressof(self._definition), None, None)
+
+
+def _entry_offsets(image: bytes) -> list[int]:
+    return [int.from_bytes(image[8 + 4 * n : 12 + 4 * n], "little") for n in range(len(ENTRIES))]
 
 
 def cache_directory() -> Path:
@@ -89,14 +115,15 @@ def load(model_name: str) -> CompiledCode:
 
 
 def _checksum(image: bytes) -> bytes:
-    return hashlib.sha256(image[:16] + image[HEADER_SIZE:]).digest()
+    return hashlib.sha256(image[: _HASH.start] + image[HEADER_SIZE:]).digest()
 
 
-def pack_image(code: bytes, run: int, prepare_page: int) -> bytes:
-    """Return the image of linked ``code`` with its two entry points (offsets within it)."""
-    offsets = b"".join((HEADER_SIZE + entry).to_bytes(4, "little") for entry in (run, prepare_page))
-    image = MAGIC + offsets + bytes(HEADER_SIZE - 16) + code
-    return image[:16] + _checksum(image) + image[48:]
+def pack_image(code: bytes, entries: Sequence[int]) -> bytes:
+    """Return the image of linked ``code``; ``entries`` are offsets within it, in the order of ENTRIES."""
+    offsets = b"".join((HEADER_SIZE + entry).to_bytes(4, "little") for entry in entries)
+    header = (MAGIC + offsets).ljust(HEADER_SIZE, b"\0")
+    checksum = _checksum(header + code)
+    return header[: _HASH.start] + checksum + header[_HASH.stop :] + code
 
 
 def _read_image(path: Path) -> bytes | None:
@@ -105,7 +132,7 @@ def _read_image(path: Path) -> bytes | None:
         image = path.read_bytes()
     except OSError:
         return None
-    if image[:8] != MAGIC or image[16:48] != _checksum(image):
+    if image[:8] != MAGIC or image[_HASH] != _checksum(image):
         return None
     return image
 

@@ -11,7 +11,7 @@ from elftools.elf.relocation import RelocationSection
 from elftools.elf.sections import SymbolTableSection
 from llvmlite import binding as llvm
 
-from paradrive.cpu.compiled.build import pack_image
+from paradrive.cpu.compiled.build import ENTRIES, pack_image
 from paradrive.cpu.compiled.program import Program
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ def link(object_file: bytes) -> bytes:
     places: dict[int, int] = {}
     code = bytearray()
     for number, section in enumerate(elf.iter_sections()):
-        if section["sh_flags"] & SHF_ALLOC and section["sh_type"] == "SHT_PROGBITS":
+        if section["sh_flags"] & SHF_ALLOC and section["sh_type"] in ("SHT_PROGBITS", "SHT_NOBITS"):
             code += bytes(-len(code) % max(64, section["sh_addralign"]))
             places[number] = len(code)
-            code += section.data()
+            code += section.data()  # zeroes where the file has none
     symbols = elf.get_section_by_name(".symtab")
     if not isinstance(symbols, SymbolTableSection):
         raise LinkError("the object file has no symbols")
@@ -61,7 +61,7 @@ def link(object_file: bytes) -> bytes:
         for symbol in symbols.iter_symbols()
         if symbol["st_info"]["bind"] == "STB_GLOBAL" and symbol["st_shndx"] in places
     }
-    return pack_image(bytes(code), entries["run"], entries["prepare_page"])
+    return pack_image(bytes(code), [entries[name] for name in ENTRIES])
 
 
 def _relocate(

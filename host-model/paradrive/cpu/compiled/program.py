@@ -33,8 +33,10 @@ HANDLER = ir.FunctionType(I64, [POINTER, POINTER, I64, POINTER, POINTER])
 class Program:
     """Builds the module for ``model``; ``module`` is complete after construction.
 
-    It exports ``i64 run(ptr state)``, which executes from ``state.pc`` and returns an `Exit`, and
-    ``void prepare_page(ptr page, ptr ram)``, which makes an empty code page for a page of RAM.
+    It exports ``void prepare_page(ptr page, ptr ram)``, which makes an empty code page for a page of
+    RAM, and ``ptr run(ptr self, ptr state)``, a function as Python calls its built-in ones: it executes
+    from ``state.pc`` and returns an `Exit`, both as Python's integers. ``void connect(ptr, ptr)`` must
+    be told before where Python's PyLong_AsVoidPtr and PyLong_FromUnsignedLongLong are.
     """
 
     def __init__(self, model: CpuModel) -> None:
@@ -261,13 +263,29 @@ class Program:
         builder.ret_void()
 
     def _emit_run(self) -> None:
-        function = ir.Function(self.module, ir.FunctionType(I64, [POINTER]), "run")
-        (state,) = function.args
+        from_python, to_python = self._emit_connect()
+        function = ir.Function(self.module, ir.FunctionType(POINTER, [POINTER, POINTER]), "run")
         builder = ir.IRBuilder(function.append_basic_block("entry"))
+        state = builder.call(builder.load(from_python), [function.args[1]])
 
         def load(name: str, kind: ir.Type) -> ir.Value:
             return builder.load(at_offset(builder, state, offset_of(name)), typ=kind)
 
         address = builder.inttoptr(builder.zext(load("pc", I32), I64), POINTER)
         arguments = [state, address, load("remaining", I64), POINTER(None), load("translations", POINTER)]
-        builder.ret(builder.call(self._far, arguments, cconv=CONVENTION))
+        code = builder.call(self._far, arguments, cconv=CONVENTION)
+        builder.ret(builder.call(builder.load(to_python), [code]))
+
+    def _emit_connect(self) -> tuple[ir.GlobalVariable, ir.GlobalVariable]:
+        """Write the function that takes the addresses of Python's conversions; return where it puts them."""
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [POINTER, POINTER]), "connect")
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        kinds = (ir.FunctionType(POINTER, [POINTER]), ir.FunctionType(POINTER, [I64]))
+        places = []
+        for name, kind, address in zip(("from_python", "to_python"), kinds, function.args, strict=True):
+            place = ir.GlobalVariable(self.module, kind.as_pointer(), name)
+            place.linkage, place.initializer = "internal", ir.Constant(kind.as_pointer(), None)
+            builder.store(builder.bitcast(address, kind.as_pointer()), place)
+            places.append(place)
+        builder.ret_void()
+        return places[0], places[1]
