@@ -14,7 +14,7 @@ PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
 SETUP := .venv/.complete
 
-.PHONY: help run test check bench kernel clean
+.PHONY: help run test check bench docs kernel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: kernel ## Check the sources: Python, driver, device trees, bindings
 
 bench: $(SETUP) ## Measure against QEMU; writes build/bench.json
 	@.venv/bin/paradrive bench
+
+docs: $(SETUP) ## Write docs/devices.md from the register maps
+	@$(PYTHON) -m paradrive_tools.device_docs
 
 kernel: $(SETUP) ## Build what the guest boots: kernel, driver, initramfs, device tree (CPU=)
 	@$(PYTHON) -m paradrive_tools.guest_build $(CPU)

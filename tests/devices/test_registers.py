@@ -231,7 +231,7 @@ def test_description_has_a_row_for_each_register_with_its_fields() -> None:
     assert len(table) == 2 + len(Example.registers)
     assert "| 0x04 | CONTROL | 4 | RW | 0x10 | Control. RX 0x1, TX 0x2. |" in table
     assert "| 0x00 | ID | 4 | RO | host | Identification. |" in table
-    assert "| 0x100 + n * 0x100 + n * 0x10 | QUEUES[] | 4 | RW | 0x3 | Queues. |" in table
+    assert "| 0x100 + i * 0x100 + j * 0x10 | QUEUES[queues * 2] | 4 | RW | 0x3 | Queues. |" in table
 
 
 @given(st.integers(0, 0x600), st.sampled_from([0, 1, 2, 3, 4, 8, 16]), st.integers(0, (1 << 64) - 1))

@@ -99,13 +99,20 @@ class RegisterDevice(Device):
 
 
 def describe(device: type[RegisterDevice]) -> str:
-    """Return the register map of a device class as a table in Markdown."""
+    """Return the register map of a device class as a table in Markdown.
+
+    An array shows how many registers it has, and how far apart they are in each dimension.
+    """
     lines = ["| offset | name | width | access | reset | meaning |", "|---|---|---|---|---|---|"]
     for register in device.registers:
         offset, name = f"{register.offset:#04x}", register.name
         if isinstance(register, RegisterArray):
-            strides = (f" + n * {stride:#x}" for _, stride in register.dimensions)
-            offset, name = f"{offset}{''.join(strides)}", f"{name}[]"
+            strides = (
+                f" + {index} * {stride:#x}"
+                for index, (_, stride) in zip("ijk", register.dimensions, strict=False)
+            )
+            counts = " * ".join(str(count) for count, _ in register.dimensions)
+            offset, name = f"{offset}{''.join(strides)}", f"{name}[{counts}]"
         fields = ", ".join(f"{field} {value:#x}" for field, value in register.field_names().items())
         meaning = f"{register.doc} {fields}." if fields else register.doc
         reset = "host" if register.constant else f"{register.reset:#x}"

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""docs/devices.md says what the register maps say, of every device that a machine can have."""
+
+from __future__ import annotations
+
+from paradrive.machine.board import BOARDS
+from paradrive_tools import device_docs
+
+
+def test_the_document_is_up_to_date() -> None:
+    written = device_docs.DOCUMENT.read_text(encoding="utf-8")
+    assert written == device_docs.document(), "run: make docs"
+
+
+def test_every_device_of_a_machine_is_described() -> None:
+    modelled = {compatible for board in BOARDS.values() for compatible in board.models}
+    assert modelled == {compatible for device in device_docs.DEVICES for compatible in device.compatible}
+
+
+def test_a_section_names_registers_fields_and_source() -> None:
+    text = device_docs.document()
+    assert "| 0x10 | COMMAND | 4 | WO | 0x0 |" in text
+    assert "SHUTDOWN 0x1, RESET 0x2" in text
+    assert "(../host-model/paradrive/devices/pvctl.py)" in text
