@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import ctypes
-import mmap
-
+from paradrive.cpu.host_memory import reserve
 from paradrive.cpu.ports import PAGE_SIZE
 
 
@@ -21,11 +19,10 @@ class Ram:
         if base < 0 or size <= 0 or base % PAGE_SIZE or size % PAGE_SIZE:
             raise ValueError(f"RAM at {base:#x}, size {size:#x}: must cover whole pages of {PAGE_SIZE} bytes")
         try:
-            self._mapping = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            self._mapping, self.host_address = reserve(size)
         except (OSError, OverflowError) as error:
             problem = f"the host cannot reserve it ({error})"
             raise ValueError(f"RAM at {base:#x}, size {size:#x}: {problem}") from None
         self.base = base
         self.size = size
         self.view = memoryview(self._mapping)
-        self.host_address = ctypes.addressof(ctypes.c_char.from_buffer(self._mapping))

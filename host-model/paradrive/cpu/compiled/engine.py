@@ -8,12 +8,12 @@ code is never writable without an exit, and a page that becomes writable loses i
 
 from __future__ import annotations
 
-import ctypes
 from array import array
 from typing import TYPE_CHECKING
 
 from paradrive.cpu.compiled import build, layout
 from paradrive.cpu.compiled.layout import Exit
+from paradrive.cpu.host_memory import reserve
 from paradrive.cpu.mmu import Access, TlbEntry
 from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.cpu.reference import Reference
@@ -44,7 +44,8 @@ _KIND = (1 << layout.SIZE_SHIFT) - 1
 #: The guest decides how many different device registers it touches: forget them all beyond this number.
 _ACCESSORS = 4096
 #: Decoded pages that are kept, 16 KiB each; a guest that executes more starts over.
-_CODE_PAGES = 4096
+MAX_CODE_PAGES = 4096
+_CODE_PAGE_STRIDE = -(-layout.CODE_PAGE_SIZE // 64) * 64
 _NOTES = 1 << 16
 
 _EMPTY_TABLE = memoryview(array("I", [NO_PAGE] * 4 + [0] * 4) * TRANSLATIONS)
@@ -52,15 +53,35 @@ _EMPTY_TABLE = memoryview(array("I", [NO_PAGE] * 4 + [0] * 4) * TRANSLATIONS)
 _TABLES = {0: offset_of("supervisor") // 4, MSR_PR: offset_of("user") // 4}
 
 
-class CodePage:
-    """The decoded form of one page of RAM."""
+class CodePages:
+    """The decoded forms of pages of RAM, by physical page number."""
 
-    __slots__ = ("address", "buffer", "ram_address")
+    def __init__(self, prepare: Callable[[int, int], None]) -> None:
+        self._prepare = prepare
+        self._arena, self._start = reserve(MAX_CODE_PAGES * _CODE_PAGE_STRIDE)
+        self._made: dict[int, tuple[int, int]] = {}
 
-    def __init__(self, ram_address: int) -> None:
-        self.buffer = (ctypes.c_uint64 * (layout.CODE_PAGE_SIZE // 8))()
-        self.address = ctypes.addressof(self.buffer)
-        self.ram_address = ram_address
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def make(self, page: int, ram_address: int) -> int:
+        """Return the decoded form of a page, an empty one if it has none yet; at most MAX_CODE_PAGES."""
+        made = self._made.get(page)
+        if made is None:
+            made = self._made[page] = self._start + len(self._made) * _CODE_PAGE_STRIDE, ram_address
+            self._prepare(*made)
+        return made[0]
+
+    def empty(self, page: int) -> bool:
+        """Drop what has been decoded of a page; tell whether there was anything."""
+        made = self._made.get(page)
+        if made is not None:
+            self._prepare(*made)
+        return made is not None
+
+    def clear(self) -> None:
+        """Forget all pages."""
+        self._made.clear()
 
 
 class CompiledEngine:
@@ -71,7 +92,7 @@ class CompiledEngine:
         self.reference = Reference(core)
         self._code = build.load(core.model.name)
         self._words, self._quads = core.state.words, core.state.quads
-        self._pages: dict[int, CodePage] = {}
+        self._pages = CodePages(self._code.prepare_page)
         #: Which table entries (word indexes) allow writing to, or fetching from, a physical page.
         self._writers: dict[int, set[int]] = {}
         self._fetchers: dict[int, set[int]] = {}
@@ -118,11 +139,9 @@ class CompiledEngine:
 
     def _forget_code(self, page: int) -> None:
         """Make a physical page writable: drop its decoded code and whatever leads there."""
-        code = self._pages.get(page)
-        if code is not None:
+        if self._pages.empty(page):
             for index in self._fetchers.pop(page, ()):
                 self._words[index + _FETCH] = NO_PAGE
-            self._code.prepare_page(code.address, code.ram_address)
 
     def _protect(self, page: int) -> None:
         """Have the next store to a physical page noticed: it is about to hold decoded code."""
@@ -180,18 +199,15 @@ class CompiledEngine:
         if physical is None or memory is None:
             return False
         number = physical >> 12
-        code = self._pages.get(number)
-        if code is None:
-            if len(self._pages) >= _CODE_PAGES:
-                self.forget()
-            code = self._pages[number] = CodePage(memory.host_address + physical - memory.base)
-            self._code.prepare_page(code.address, code.ram_address)
+        if len(self._pages) >= MAX_CODE_PAGES:
+            self.forget()
+        code = self._pages.make(number, memory.host_address + physical - memory.base)
         self._protect(number)
         words = self._words
         page = address & ~(PAGE_SIZE - 1)
         index = _TABLES[words[_MSR] & MSR_PR] + (address >> 12 & TRANSLATIONS - 1) * _WORDS_OF_TRANSLATION
         self._note(self._fetchers, number, index)
-        self._quads[index // 2 + _CODE] = code.address
+        self._quads[index // 2 + _CODE] = code
         words[index + _FETCH] = page
         return True
 
