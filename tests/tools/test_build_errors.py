@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from paradrive_tools.guest_build import BuildError, ensure_guest
+from paradrive_tools.guest_build import BuildError, Driver, ensure_guest
 from paradrive_tools.guest_build.command import CROSS_COMPILER, run, run_logged
 from paradrive_tools.guest_build.kernel import check_settings
 
@@ -60,6 +60,27 @@ def test_a_setting_that_kconfig_drops_is_an_error_that_names_it(tmp_path: Path) 
 def test_an_unknown_cpu_is_refused_before_anything_is_built() -> None:
     with pytest.raises(BuildError, match="no guest for the CPU e600: choose e500v2 or e500mc"):
         ensure_guest("e600")
+
+
+@pytest.mark.parametrize(
+    ("makefile", "reason"),
+    [
+        (None, "cannot build broken.ko: there is no .*Makefile"),
+        ("modules:\n\ttrue\n", "makes no broken.ko"),
+        ("modules:\n\tfalse\n", r"cannot build broken.ko: make: \*\*\*"),
+    ],
+)
+def test_a_driver_that_cannot_be_built_is_named(tmp_path: Path, makefile: str | None, reason: str) -> None:
+    if makefile is not None:
+        (tmp_path / "Makefile").write_text(makefile)
+    with pytest.raises(BuildError, match=reason) as error:
+        ensure_guest("e500v2", drivers=[Driver(tmp_path, "broken.ko")])
+    assert "\n" not in str(error.value)
+
+
+def test_two_drivers_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="two drivers make the same module"):
+        ensure_guest("e500v2", drivers=[Driver(tmp_path, "pvctl.ko")])
 
 
 def test_the_command_ends_with_status_2_and_one_line() -> None:

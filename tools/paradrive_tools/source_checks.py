@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from paradrive_tools.guest_build import BuildError
-from paradrive_tools.guest_build.driver import copy_sources, make_driver
+from paradrive_tools.guest_build.driver import PVCTL
 from paradrive_tools.guest_build.kernel import ensure_kernel
 from paradrive_tools.guest_build.paths import CHECKOUT, DRIVER_SOURCES, TREE_SOURCES, USERLAND_SOURCES
 from paradrive_tools.guest_build.trees import compile_tree
@@ -54,8 +54,8 @@ def driver_files() -> list[Path]:
 def sparse(kernel: Path) -> str:
     """Return what sparse says of the driver, checked as Kbuild compiles it."""
     with tempfile.TemporaryDirectory() as directory:
-        copy_sources(Path(directory))
-        lines = make_driver(Path(directory), kernel, "C=2").splitlines()
+        PVCTL.copy(Path(directory))
+        lines = PVCTL.make(Path(directory), kernel, "C=2").splitlines()
     return "\n".join(line for line in lines if "warning:" in line or "error:" in line)
 
 

@@ -7,7 +7,8 @@ milliseconds, so that every run and every test session may ask.
 
 from __future__ import annotations
 
+from paradrive_tools.guest_build.driver import Driver
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.guest import CPUS, GuestFiles, ensure_guest
 
-__all__ = ["CPUS", "BuildError", "GuestFiles", "ensure_guest"]
+__all__ = ["CPUS", "BuildError", "Driver", "GuestFiles", "ensure_guest"]

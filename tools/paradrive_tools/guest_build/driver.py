@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The driver's module, built by Kbuild out of tree as anybody else would build it."""
+"""The modules of drivers, built by Kbuild out of tree as anybody else would build them."""
 
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive_tools.guest_build.command import run
+from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.kernel import KBUILD_ARGUMENTS
 from paradrive_tools.guest_build.paths import BUILD, DRIVER_SOURCES
@@ -14,37 +15,49 @@ from paradrive_tools.guest_build.paths import BUILD, DRIVER_SOURCES
 if TYPE_CHECKING:
     from pathlib import Path
 
-MODULE = "pvctl.ko"
+
+class Driver(NamedTuple):
+    """A driver's directory, and the file name of the module that its Makefile makes there.
+
+    The Makefile gets the kernel in KDIR, as ``guest-driver/Makefile`` does; what it compiles lies beside it.
+    """
+
+    sources: Path
+    module: str
+
+    def files(self) -> list[Path]:
+        """Return what Kbuild needs of the directory, sorted by name; BuildError without a Makefile."""
+        makefile = self.sources / "Makefile"
+        if not makefile.is_file():
+            raise BuildError(f"cannot build {self.module}: there is no {makefile}")
+        return sorted([makefile, *self.sources.glob("*.[ch]")])
+
+    def copy(self, directory: Path) -> None:
+        """Copy the sources to ``directory``: Kbuild writes its results beside them."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for file in self.files():
+            shutil.copy2(file, directory)
+
+    def make(self, directory: Path, kernel: Path, *arguments: str) -> str:
+        """Run the Makefile that has been copied to ``directory``, and return what it printed."""
+        command = ["make", "-C", str(directory), f"KDIR={kernel.resolve()}", *KBUILD_ARGUMENTS, *arguments]
+        return run(command, purpose=self.module)
 
 
-def ensure_module(cpu: str, kernel: Path) -> Path:
-    """Return pvctl.ko for the kernel in the directory ``kernel``, building it if need be."""
-    directory = BUILD / cpu / "driver"
-    sources = driver_sources()
+#: The project's own driver.
+PVCTL = Driver(DRIVER_SOURCES, "pvctl.ko")
+
+
+def ensure_module(cpu: str, kernel: Path, driver: Driver) -> Path:
+    """Return the driver's module for the kernel in the directory ``kernel``, building it if need be."""
+    directory = BUILD / cpu / "drivers" / driver.module.removesuffix(".ko")
+    module = directory / driver.module
 
     def build() -> None:
-        copy_sources(directory)
-        make_driver(directory, kernel)
+        driver.copy(directory)
+        driver.make(directory, kernel)
+        if not module.is_file():
+            raise BuildError(f"the Makefile in {driver.sources} makes no {driver.module}")
 
-    refresh(directory / MODULE, (*sources, kernel.resolve() / "Module.symvers"), build)
-    return directory / MODULE
-
-
-def driver_sources() -> list[Path]:
-    """Return what Kbuild needs of guest-driver/, sorted by name."""
-    return sorted(
-        path for path in DRIVER_SOURCES.iterdir() if path.suffix in (".c", ".h") or path.name == "Makefile"
-    )
-
-
-def copy_sources(directory: Path) -> None:
-    """Copy the driver's sources to ``directory``: Kbuild writes its results beside them."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for source in driver_sources():
-        shutil.copy2(source, directory)
-
-
-def make_driver(directory: Path, kernel: Path, *arguments: str) -> str:
-    """Run the driver's Makefile in ``directory`` and return what it printed."""
-    command = ["make", "-C", str(directory), f"KDIR={kernel.resolve()}", *KBUILD_ARGUMENTS, *arguments]
-    return run(command, purpose="the driver")
+    refresh(module, (*driver.files(), kernel.resolve() / "Module.symvers"), build)
+    return module

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paradrive_tools.guest_build.cache import locked
-from paradrive_tools.guest_build.driver import ensure_module
+from paradrive_tools.guest_build.driver import PVCTL, Driver, ensure_module
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.initramfs import ensure_initramfs
 from paradrive_tools.guest_build.kernel import ensure_kernel
@@ -15,6 +15,7 @@ from paradrive_tools.guest_build.paths import BUILD
 from paradrive_tools.guest_build.trees import ensure_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 #: The device tree of each CPU's ppce500; the kernels of these CPUs do not run on one another.
@@ -25,7 +26,7 @@ CPUS = tuple(_TREES)
 
 @dataclass(frozen=True)
 class GuestFiles:
-    """What a ppce500 boots: kernel (ELF), initial RAM disk (cpio), device tree blob; and the driver in it."""
+    """What a ppce500 boots: kernel (ELF), initial RAM disk (cpio), device tree blob; and pvctl's module."""
 
     kernel: Path
     initrd: Path
@@ -33,19 +34,22 @@ class GuestFiles:
     module: Path
 
 
-def ensure_guest(cpu: str = "e500v2") -> GuestFiles:
-    """Return the guest for ``cpu``, building what is not fresh.
+def ensure_guest(cpu: str = "e500v2", *, drivers: Sequence[Driver] = ()) -> GuestFiles:
+    """Return the guest for ``cpu``, building what is not fresh; it loads pvctl, and then ``drivers``.
 
     Raises BuildError when a tool is missing or fails. Processes that call it at once take turns.
     """
     if cpu not in _TREES:
         raise BuildError(f"there is no guest for the CPU {cpu}: choose {' or '.join(CPUS)}")
+    names = [driver.module for driver in (PVCTL, *drivers)]
+    if len(set(names)) < len(names):
+        raise BuildError(f"two drivers make the same module: {', '.join(names)}")
     with locked(BUILD / f".{cpu}.lock", f"the guest for {cpu}"):
         kernel = ensure_kernel(cpu)
-        module = ensure_module(cpu, kernel)
+        modules = [ensure_module(cpu, kernel, driver) for driver in (PVCTL, *drivers)]
         return GuestFiles(
             kernel=kernel / "vmlinux",
-            initrd=ensure_initramfs(cpu, kernel, [module]),
+            initrd=ensure_initramfs(cpu, kernel, modules),
             dtb=ensure_tree(_TREES[cpu]),
-            module=module,
+            module=modules[0],
         )

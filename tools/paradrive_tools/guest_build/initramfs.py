@@ -48,9 +48,8 @@ class Entry:
 
 def ensure_initramfs(cpu: str, kernel: Path, modules: Sequence[Path]) -> Path:
     """Return the initramfs that loads ``modules`` in this order, building it if need be."""
-    directory = BUILD / cpu
     init = ensure_init(cpu, kernel)
-    archive = directory / "initramfs.cpio"
+    archive = BUILD / cpu / f"initramfs-{'-'.join(module.stem for module in modules)}.cpio"
     refresh(
         archive,
         (init, *modules),
