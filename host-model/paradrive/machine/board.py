@@ -2,7 +2,8 @@
 """The boards: which tree each accepts, and how the nodes of a tree become devices.
 
 To give the machines a new device, write its class, a function here which connects one, and an entry
-in ``PARAVIRTUAL_MODELS`` (or in ``CHIP_MODELS``, if it is part of a real chip).
+in ``PARAVIRTUAL_MODELS`` (or in ``CHIP_MODELS``, if it is part of a real chip). A test that brings a device
+of its own hands both to the machine as ``Configuration.models``; examples/doorbell is one.
 """
 
 from __future__ import annotations

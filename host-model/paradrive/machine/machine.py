@@ -7,6 +7,7 @@ The one place that drives the devices' life cycle. What the outside world says t
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from paradrive.cpu.clock import NANOSECONDS_PER_SECOND, Clock
@@ -29,9 +30,10 @@ from paradrive.machine.outcome import (
 from paradrive.machine.wiring import Surroundings, Wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Literal
 
+    from paradrive.machine.board import Connect
     from paradrive.machine.devicetree import DeviceTree, Node
     from paradrive.machine.elf_kernel import Kernel
 
@@ -62,6 +64,7 @@ class Configuration(NamedTuple):
     """What a machine is made of.
 
     ``memory_size`` in bytes overrides the tree's memory nodes, ``command_line`` its kernel arguments.
+    ``models`` are device models besides the board's, by the ``compatible`` string of their nodes.
     """
 
     tree: DeviceTree
@@ -72,6 +75,7 @@ class Configuration(NamedTuple):
     memory_size: int | None = None
     command_line: str | None = None
     engine: Literal["compiled", "reference"] = "compiled"
+    models: Mapping[str, Connect] = MappingProxyType({})
 
 
 def cpu_named(name: str) -> CpuModel:
@@ -118,7 +122,8 @@ class Machine:
             ),
             tree.console_node(),
         )
-        self.devices, self.warnings = populate(board, tree, wiring, self.bus)
+        models = {**board.models, **configuration.models}
+        self.devices, self.warnings = populate(board._replace(models=models), tree, wiring, self.bus)
         self.console = wiring.console
         self.vcpu = self._create_vcpu(configuration, wiring)
         self._images = boot.prepare(

@@ -14,8 +14,10 @@ from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from paradrive.machine.board import Connect
     from paradrive.machine.outcome import Outcome
 
 #: Twenty boots: what a test may take before it has failed.
@@ -35,8 +37,9 @@ class GuestFiles(NamedTuple):
 class Guest:
     """A machine that is about to enter its kernel; ``run`` boots it.
 
-    ``append`` are kernel arguments; ``tree`` a device tree blob in place of the file's. What the
-    devices offer may be changed before ``run``: ``guest.pvctl.VERSION = 2 << 16``.
+    ``append`` are kernel arguments; ``tree`` a device tree blob in place of the file's; ``models`` device
+    models of one's own: what connects one (see ``paradrive.machine.board``), by ``compatible`` string.
+    What the devices offer may be changed before ``run``: ``guest.pvctl.VERSION = 2 << 16``.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Guest:
         tree: bytes | None = None,
         machine: str = "ppce500",
         cpu: str = "e500v2",
+        models: Mapping[str, Connect] | None = None,
     ) -> None:
         self._console = Console()
         self.machine = Machine(
@@ -57,6 +61,7 @@ class Guest:
                 machine=machine,
                 cpu=cpu,
                 command_line=append,
+                models=models or {},
             ),
             self._console.transmit,
         )
