@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The model of a doorbell: the host rings, the guest's driver answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paradrive.devices.interrupt import InterruptLine
+from paradrive.devices.register_device import RegisterDevice
+from paradrive.devices.registers import W1C, Register
+
+if TYPE_CHECKING:
+    from paradrive.machine.devicetree import Node
+    from paradrive.machine.wiring import Wiring
+
+
+class Doorbell(RegisterDevice):
+    """The device "acme,doorbell"; its interrupt is raised until the driver has answered."""
+
+    compatible = ("acme,doorbell",)
+
+    RUNG = Register(0x00, W1C, "Bit 0: somebody is at the door; writing 1 answers.")
+
+    def __init__(self, interrupt: InterruptLine) -> None:
+        super().__init__()
+        self._interrupt = interrupt
+
+    def ring(self) -> None:
+        """Ring, as the host does."""
+        self.RUNG = 1
+        self._interrupt.set(True)
+
+    def reset(self) -> None:
+        """Return to the power-on state."""
+        super().reset()
+        self._interrupt.set(False)
+
+    @RUNG.on_write
+    def _answer(self, value: int) -> None:
+        self.RUNG &= ~value
+        self._interrupt.set(self.RUNG != 0)
+
+
+def connect_doorbell(wiring: Wiring, node: Node) -> Doorbell:
+    """Connect the doorbell to the interrupt that its node in the device tree names."""
+    return Doorbell(wiring.first_interrupt(node) or InterruptLine())
