@@ -33,8 +33,7 @@ def boot(assemble: Callable[[str], Path], map_devices: str, ppce500: bytes) -> B
         configuration = Configuration(
             DeviceTree(tree or ppce500, "test.dtb"),
             load_kernel(str(assemble(map_devices + program))),
-            engine="reference",
-            **options,  # type: ignore[arg-type]
+            **{"engine": "reference"} | options,  # type: ignore[arg-type]
         )
         machine = Machine(configuration, printed.append)
         machine.printed = printed  # type: ignore[attr-defined]

@@ -15,6 +15,8 @@ from paradrive.machine.outcome import Interrupted, NoProgress, Outcome, Panicked
 if TYPE_CHECKING:
     from program_guest import Boot
 
+    from paradrive.devices.bus import MmioAccess
+
 # How a run ends
 
 
@@ -81,6 +83,17 @@ def test_two_runs_are_identical(boot: Boot) -> None:
         return outcome, machine.vcpu.instructions, machine.clock.now(), hash(bytes(memory.view))
 
     assert fingerprint() == fingerprint()
+
+
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+def test_trace_that_begins_between_two_runs_sees_the_accesses_of_the_second(boot: Boot, engine: str) -> None:
+    machine = boot("lis 4, uart@ha ; loop: lbz 5, uart + 5@l(4) ; b loop", engine=engine)
+    run(machine, budget=1000)
+    accesses: list[MmioAccess] = []
+    machine.bus.trace = accesses.append
+    run(machine, budget=1000)
+    assert len(accesses) == 500
+    assert {access.register for access in accesses} == {"LSR"}
 
 
 # Resets

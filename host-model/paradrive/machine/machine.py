@@ -126,6 +126,7 @@ class Machine:
         self.devices, self.warnings = populate(board._replace(models=models), tree, wiring, self.bus)
         self.console = wiring.console
         self.vcpu = self._create_vcpu(configuration, wiring)
+        self.bus.on_change = self.vcpu.memory_changed
         self._images = boot.prepare(
             configuration.kernel, tree, configuration.initrd, configuration.command_line, memories
         )
