@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Loads and stores: extension, update, byte order, multiple words, reservations (Power ISA 2.06, 3.3.2 on)."""
+"""Loads and stores: extension, update, byte order, multiple words, reservations (Power ISA 2.06, 3.3)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every instruction does the same on both engines, whatever its operands and the state are."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from engine_pair import REPEATABLE, SEEDS, Pair, random_word, randomise
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bare_core import CODE, BareCore, insn, li
+from paradrive.isa import logical
+from paradrive.isa.decoder import instructions_of
+from paradrive.isa.instruction import E500MC, E500V2
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from paradrive.isa.instruction import Instruction
+
+CASES = [
+    pytest.param(core, instruction, id=f"{instruction.mnemonic}-{core}")
+    for core in (E500V2, E500MC)
+    for instruction in instructions_of(core)
+]
+
+
+@pytest.fixture(scope="module")
+def pairs() -> dict[str, Pair]:
+    return {core: Pair(core) for core in (E500V2, E500MC)}
+
+
+def compare_one_by_one(pair: Pair, words: list[int], seed: int, *, user: bool) -> None:
+    """Execute each of ``words`` in the state which the ones before have left, and compare after each."""
+
+    def change(core: BareCore) -> None:
+        randomise(core, seed, user=user)
+        core.put(CODE, *words)
+
+    pair.prepare(change)
+    for number in range(len(words)):
+        for core in pair.cores.values():
+            core.state.pc = CODE + 4 * number
+        pair.each(lambda core: core.vcpu.run(1))
+
+
+@pytest.mark.parametrize(("core", "instruction"), CASES)
+def test_instruction_does_the_same_on_both_engines(
+    pairs: dict[str, Pair], core: str, instruction: Instruction
+) -> None:
+    @settings(REPEATABLE, max_examples=3)
+    @given(seed=SEEDS, user=st.booleans())
+    def check(seed: int, user: bool) -> None:
+        source = random.Random(seed)
+        words = [random_word(instruction, source) for _ in range(8)]
+        compare_one_by_one(pairs[core], words, seed, user=user)
+
+    check()
+
+
+def test_planted_bug_is_reported(pairs: dict[str, Pair], monkeypatch: pytest.MonkeyPatch) -> None:
+    correct = logical.shift_right_algebraic
+
+    def without_carry(cpu: Any, i: Any, amount: Any) -> None:
+        correct(cpu, i, amount)
+        cpu.ca = cpu.constant(0)
+
+    words = [li(3, -1), *(insn("srawi", rS=3, rA=4, SH=amount) for amount in range(32))]
+    compare_one_by_one(pairs[E500V2], words, 0, user=False)
+    # The pair has compiled its code already: the bug is the reference's alone.
+    monkeypatch.setattr(logical, "shift_right_algebraic", without_carry)
+    with pytest.raises(AssertionError, match="xer"):
+        compare_one_by_one(pairs[E500V2], words, 0, user=False)
