@@ -41,9 +41,10 @@ UNIMPLEMENTED_NAMES = 256
 #: the physical address of a page of devices.
 Page = tuple[memoryview | None, int]
 
+_CODES = ((1, "B"), (2, "H"), (4, "I"), (8, "Q"))
 #: Unpack and pack big-endian values by their size in bytes.
-_UNPACK = {size: Struct(f">{code}").unpack_from for size, code in ((1, "B"), (2, "H"), (4, "I"))}
-_PACK = {size: Struct(f">{code}").pack_into for size, code in ((1, "B"), (2, "H"), (4, "I"))}
+_UNPACK = {size: Struct(f">{code}").unpack_from for size, code in _CODES}
+_PACK = {size: Struct(f">{code}").pack_into for size, code in _CODES}
 
 
 class Core:

@@ -12,12 +12,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from paradrive.cpu import interrupts, sprs
-from paradrive.cpu.interrupts import ESR_TRAP, SAVE_RESTORE, GuestInterrupt
+from paradrive.cpu.interrupts import ESR_FLOATING_POINT, ESR_TRAP, SAVE_RESTORE, GuestInterrupt
 from paradrive.cpu.mmu import Access
-from paradrive.cpu.state import MSR_EE, CoreState, offset_of
+from paradrive.cpu.state import MSR_EE, MSR_FE0, MSR_FE1, MSR_FP, CoreState, offset_of
 from paradrive.isa.decoder import decode
 from paradrive.isa.disassembler import disassemble
 from paradrive.isa.operands import COMPUTED_OPERANDS
+from paradrive.isa.semantics import Double
 
 if TYPE_CHECKING:
     from paradrive.cpu.core import Core
@@ -129,6 +130,22 @@ class RegisterFile:
         self._values[number] = value
 
 
+class FloatingRegisterFile:
+    """The floating-point registers, read as a `Double` of two `Integer`."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: memoryview) -> None:
+        self._values = values
+
+    def __getitem__(self, number: Any) -> Double:
+        value = self._values[number]
+        return Double(Integer(value >> 32), Integer(value & MASK))
+
+    def __setitem__(self, number: Any, value: Any) -> None:
+        self._values[number] = int(value.high) << 32 | int(value.low)
+
+
 def _state_word(name: str) -> property:
     """Make a property of the word ``name`` of the core's state."""
     index = offset_of(name) // 4
@@ -150,6 +167,7 @@ class Reference:
         self.state: CoreState = core.state
         self.words, self.quads = core.state.words, core.state.quads
         self.gpr, self.cr = RegisterFile(core.state.gpr), RegisterFile(core.state.cr)
+        self.fpr = FloatingRegisterFile(core.state.fpr)
         self.next = 0
         self._decoded: dict[int, Decoded] = {}
 
@@ -182,6 +200,8 @@ class Reference:
         semantics = instruction.semantics
         if instruction.privileged:
             semantics = self._privileged(semantics)
+        if instruction.floating_point:
+            semantics = self._floating_point(semantics)
         if len(self._decoded) > 1 << 17:
             self._decoded.clear()
         decoded = self._decoded[word] = semantics, operands_of(instruction, word)
@@ -194,6 +214,14 @@ class Reference:
 
         return checked
 
+    def _floating_point(self, semantics: Semantics) -> Semantics:
+        def checked(cpu: Any, i: Any) -> None:
+            if not self.words[_MSR] & MSR_FP:
+                raise GuestInterrupt(interrupts.FLOATING_POINT_UNAVAILABLE)
+            semantics(cpu, i)
+
+        return checked
+
     # What an instruction sees (the docstrings stand in semantics.Context)
 
     so = _state_word("so")
@@ -201,6 +229,7 @@ class Reference:
     ca = _state_word("ca")
     lr = _state_word("lr")
     ctr = _state_word("ctr")
+    fpscr = _state_word("fpscr")
     current_instruction_address = property(lambda self: Integer(self.words[_PC]))
 
     def constant(self, value: int) -> Integer:
@@ -214,6 +243,13 @@ class Reference:
 
     def store(self, address: int, value: int, size: int) -> None:
         self.core.store(address, int(value), size)
+
+    def load_double(self, address: int) -> Double:
+        value = self.core.load(address, 8)
+        return Double(Integer(value >> 32), Integer(value & MASK))
+
+    def store_double(self, address: int, value: Any) -> None:
+        self.core.store(address, int(value.high) << 32 | int(value.low), 8)
 
     def _require_alignment(self, address: int, access: Access) -> None:
         if address & 3:
@@ -267,6 +303,10 @@ class Reference:
     def trap_if(self, condition: int) -> None:
         if condition:
             raise GuestInterrupt(interrupts.PROGRAM, syndrome=ESR_TRAP)
+
+    def raise_floating_point_enabled(self) -> None:
+        if self.words[_MSR] & (MSR_FE0 | MSR_FE1):
+            raise GuestInterrupt(interrupts.PROGRAM, syndrome=ESR_FLOATING_POINT)
 
     def read_spr(self, number: int) -> Integer:
         return Integer(sprs.read(self.core, number))

@@ -12,6 +12,7 @@ TRANSLATIONS = 1024
 
 MSR_WE, MSR_CE, MSR_EE, MSR_PR = 1 << 18, 1 << 17, 1 << 15, 1 << 14
 MSR_FP, MSR_ME, MSR_DE, MSR_IS, MSR_DS = 1 << 13, 1 << 12, 1 << 9, 1 << 5, 1 << 4
+MSR_FE0, MSR_FE1 = 1 << 11, 1 << 8
 
 #: Reasons why compiled code or the run loop must look up, as bits of ``pending``.
 PENDING_EXTERNAL, PENDING_DECREMENTER, PENDING_FIXED_INTERVAL, PENDING_WATCHDOG = 1, 2, 4, 8
@@ -72,6 +73,8 @@ class StateLayout(ctypes.Structure):
         ("single", Translation * 1),  # room for one decoded instruction and the stop behind it
         ("supervisor", Translation * TRANSLATIONS),
         ("user", Translation * TRANSLATIONS),
+        ("fpr", _U64 * 32),
+        ("fpscr", _U32),
     ]
 
 
@@ -113,8 +116,8 @@ def _quad(name: str) -> property:
 class CoreState:
     """The registers of a core.
 
-    ``gpr``, ``spr`` (32-bit) and ``cr`` (one byte a bit) are indexable by number; the rest are
-    attributes. All are unsigned; a value out of range raises ValueError.
+    ``gpr``, ``spr`` (32-bit), ``fpr`` (64-bit) and ``cr`` (one byte a bit) are indexable by number;
+    the rest are attributes. All are unsigned; a value out of range raises ValueError.
     """
 
     def __init__(self) -> None:
@@ -124,10 +127,11 @@ class CoreState:
         self.bytes = view
         self.words = view[: len(view) // 4 * 4].cast("I")
         self.quads = view[: len(view) // 8 * 8].cast("Q")
-        gpr, cr, spr = offset_of("gpr"), offset_of("cr"), offset_of("spr")
+        gpr, cr, spr, fpr = (offset_of(name) for name in ("gpr", "cr", "spr", "fpr"))
         self.gpr = view[gpr : gpr + 33 * 4].cast("I")
         self.cr = view[cr : cr + 32]
         self.spr = view[spr : spr + 1024 * 4].cast("I")
+        self.fpr = view[fpr : fpr + 32 * 8].cast("Q")
 
     so = _word("so")
     ov = _word("ov")
@@ -141,6 +145,7 @@ class CoreState:
     reservation = _word("reservation")
     pending = _word("pending")
     cache_line_size = _word("cache_line_size")
+    fpscr = _word("fpscr")
     remaining = _quad("remaining")
     clock_limit = _quad("clock_limit")
     timebase_offset = _quad("timebase_offset")
@@ -169,4 +174,5 @@ class CoreState:
     def architectural(self) -> bytes:
         """Return what a program can observe of the state: equal for equal states."""
         registers = self.bytes[: offset_of("pending")]
-        return bytes(registers) + bytes(self.spr)
+        floating = self.bytes[offset_of("fpr") :]
+        return bytes(registers) + bytes(self.spr) + bytes(floating)

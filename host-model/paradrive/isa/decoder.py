@@ -5,11 +5,29 @@ from __future__ import annotations
 
 from functools import cache
 
-from paradrive.isa import arithmetic, branch, load_store, logical, system
+from paradrive.isa import (
+    arithmetic,
+    branch,
+    floating_load_store,
+    floating_point,
+    floating_status,
+    load_store,
+    logical,
+    system,
+)
 from paradrive.isa.instruction import INSTRUCTIONS, Instruction
 
 #: The modules whose import declares the instructions.
-DECLARING_MODULES = (arithmetic, logical, branch, load_store, system)
+DECLARING_MODULES = (
+    arithmetic,
+    logical,
+    branch,
+    load_store,
+    system,
+    floating_load_store,
+    floating_point,
+    floating_status,
+)
 
 
 @cache

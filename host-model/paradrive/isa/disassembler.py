@@ -49,4 +49,6 @@ def _operand(instruction: Instruction, name: str, word: int, address: int) -> st
         return f"cr{value}"
     if name == "SPR":
         return SPRS[value].name.lower() if value in SPRS else str(value)
+    if name.startswith("fr"):
+        return f"f{value}"
     return f"r{value}" if name[0] == "r" else str(value)

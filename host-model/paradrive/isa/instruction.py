@@ -23,6 +23,7 @@ class Instruction(NamedTuple):
     ``specialise`` names the fields whose value must be known when code is compiled, each with the
     function that reduces its values to those which matter (None: leave it to the reference engine).
     ``compiled`` is False for what is rare or changes how the core translates, interrupts or stops.
+    ``floating_point`` instructions raise the unavailable interrupt unless MSR[FP] is 1.
     """
 
     syntax: str
@@ -32,6 +33,7 @@ class Instruction(NamedTuple):
     privileged: bool = False
     compiled: bool = True
     specialise: Mapping[str, Callable[[int], int | None]] = MappingProxyType({})
+    floating_point: bool = False
 
     @property
     def mnemonic(self) -> str:
@@ -61,6 +63,7 @@ def insn(
     privileged: bool = False,
     compiled: bool = True,
     specialise: Mapping[str, Callable[[int], int | None]] = MappingProxyType({}),
+    floating_point: bool = False,
 ) -> Callable[[Semantics], Semantics]:
     """Declare the instruction whose meaning the decorated function tells.
 
@@ -78,6 +81,7 @@ def insn(
                 privileged,
                 compiled,
                 specialise,
+                floating_point,
             )
         )
         return semantics

@@ -11,14 +11,22 @@ from collections.abc import Callable
 from typing import Any
 
 from paradrive.isa.arithmetic import compare
-from paradrive.isa.instruction import insn
+from paradrive.isa.instruction import Semantics, insn
 from paradrive.isa.semantics import Context, Word
 
 #: Performs the access at an effective address.
 Access = Callable[[Context, Any, Word], None]
 
 
-def four_forms(mnemonic: str, register: str, opcode: int, extended: int, access: Access, what: str) -> None:
+def four_forms(
+    mnemonic: str,
+    register: str,
+    opcode: int,
+    extended: int,
+    access: Access,
+    what: str,
+    declare: Callable[[str, str], Callable[[Semantics], Semantics]] = insn,
+) -> None:
     """Declare the D-form ``opcode`` and the X-form ``extended`` of ``access``, and the two with update."""
 
     def with_update(cpu: Context, i: Any, address: Word) -> None:
@@ -50,7 +58,7 @@ def four_forms(mnemonic: str, register: str, opcode: int, extended: int, access:
         ),
     ):
         semantics.__doc__ = f"{what}{form}."
-        insn(mnemonic + suffix, pattern)(semantics)
+        declare(mnemonic + suffix, pattern)(semantics)
 
 
 def loader(size: int, *, signed: bool = False) -> Access:

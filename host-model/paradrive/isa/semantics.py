@@ -9,7 +9,7 @@ and ``for`` may look only at what is known when the instruction is decoded.
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias, Union
+from typing import NamedTuple, Protocol, TypeAlias, Union
 
 #: What an operation on a word accepts.
 Operand: TypeAlias = Union["Word", int]
@@ -75,10 +75,25 @@ class Registers(Protocol):
     def __setitem__(self, number: Operand, value: Operand, /) -> None: ...
 
 
+class Double(NamedTuple):
+    """The 64 bits of a floating-point register as two words."""
+
+    high: Word
+    low: Word
+
+
+class FloatingRegisters(Protocol):
+    """The floating-point registers, indexed by number."""
+
+    def __getitem__(self, number: Operand, /) -> Double: ...
+    def __setitem__(self, number: Operand, value: Double, /) -> None: ...
+
+
 class Context(Protocol):
     """The core as an instruction sees it."""
 
     gpr: Registers
+    fpr: FloatingRegisters
     #: The 32 bits of the condition register, each 0 or 1, bit 0 the most significant.
     cr: Registers
     so: Word
@@ -86,6 +101,7 @@ class Context(Protocol):
     ca: Word
     lr: Word
     ctr: Word
+    fpscr: Word
 
     @property
     def current_instruction_address(self) -> Word:
@@ -102,6 +118,12 @@ class Context(Protocol):
 
     def store(self, address: Word, value: Word, size: int) -> None:
         """Store the low ``size`` (1, 2, 4) bytes of ``value`` at ``address``, big-endian."""
+
+    def load_double(self, address: Word) -> Double:
+        """Return the eight bytes at ``address``, big-endian."""
+
+    def store_double(self, address: Word, value: Double) -> None:
+        """Store eight bytes at ``address``, big-endian."""
 
     def load_multiple(self, address: Word, first: Operand) -> None:
         """Load registers ``first`` to 31 from consecutive words."""
@@ -126,6 +148,9 @@ class Context(Protocol):
 
     def trap_if(self, condition: Word) -> None:
         """Raise the trap exception where ``condition`` is 1."""
+
+    def raise_floating_point_enabled(self) -> None:
+        """Raise the floating-point enabled exception unless MSR[FE0] and MSR[FE1] are both 0."""
 
     def read_spr(self, number: int) -> Word:
         """Read a special-purpose register; raises what the core raises for one it does not have."""

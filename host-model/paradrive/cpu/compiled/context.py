@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from paradrive.cpu.compiled import layout
 from paradrive.cpu.compiled.memory import MemoryEmitter
 from paradrive.cpu.compiled.values import I32, I64, Lane, Value, at_offset, i32, i64
-from paradrive.cpu.state import MSR_EE, MSR_PR, offset_of
+from paradrive.cpu.state import MSR_EE, MSR_FP, MSR_PR, offset_of
 from paradrive.isa.operands import COMPUTED_OPERANDS
 from paradrive.isa.spr import CTR, LR, SPRS, TBL_READ, TBU_READ, XER
 
@@ -65,6 +65,7 @@ class Emitter(MemoryEmitter):
     ca = _state_word("ca")
     lr = _state_word("lr")
     ctr = _state_word("ctr")
+    fpscr = _state_word("fpscr")
 
     @property
     def current_instruction_address(self) -> Value:
@@ -112,6 +113,10 @@ class Emitter(MemoryEmitter):
     def require_supervisor(self) -> None:
         """Leave privileged instructions in user mode to the reference engine, which raises."""
         self.interpret_if((self.load_state("msr") & MSR_PR).is_one())
+
+    def require_floating_point(self) -> None:
+        """Leave floating-point instructions to the reference engine while MSR[FP] is 0: it raises."""
+        self.interpret_if((self.load_state("msr") & MSR_FP).equals(0).is_one())
 
     def read_spr(self, number: int) -> Value:
         register = SPRS[number]

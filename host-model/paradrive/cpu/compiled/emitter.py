@@ -11,6 +11,7 @@ from paradrive.cpu.compiled import layout
 from paradrive.cpu.compiled.layout import Exit
 from paradrive.cpu.compiled.values import I8, I32, I64, Lane, Value, at_offset, i32, i64
 from paradrive.cpu.state import offset_of
+from paradrive.isa.semantics import Double
 
 if TYPE_CHECKING:
     from paradrive.cpu.compiled.program import Program
@@ -40,6 +41,24 @@ class RegisterFile:
         builder.store(llvm if self._width is I32 else builder.trunc(llvm, self._width), self._place(number))
 
 
+class FloatingRegisterFile:
+    """The floating-point registers, read as a `Double` of two `Value`."""
+
+    def __init__(self, context: HandlerEmitter) -> None:
+        self._context = context
+
+    def _place(self, number: Value) -> ir.Value:
+        builder = self._context.builder
+        base = at_offset(builder, self._context.state, offset_of("fpr"))
+        return builder.gep(base, [builder.zext(number.llvm, I64)], source_etype=I64)
+
+    def __getitem__(self, number: Value) -> Double:
+        return self._context.double(self._context.builder.load(self._place(number), typ=I64))
+
+    def __setitem__(self, number: Value, value: Any) -> None:
+        self._context.builder.store(self._context.wide(value), self._place(number))
+
+
 class HandlerEmitter:
     """Writes the body of one handler.
 
@@ -53,6 +72,7 @@ class HandlerEmitter:
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
         self.state, self.slot, self.deadline, self.page, self.translations = function.args
         self.gpr, self.cr = RegisterFile(self, "gpr", I32), RegisterFile(self, "cr", I8)
+        self.fpr = FloatingRegisterFile(self)
         self._lanes: dict[int, Value] = {}
         self._interpret: ir.Block | None = None
 
@@ -63,6 +83,17 @@ class HandlerEmitter:
     def constant(self, value: int) -> Value:
         """Return ``value`` as a word."""
         return Value(self.builder, i32(value))
+
+    def double(self, wide: ir.Value) -> Double:
+        """Return LLVM's 64-bit value as two words."""
+        high = self.builder.lshr(wide, i64(32))
+        words = (Value(self.builder, self.builder.trunc(half, I32)) for half in (high, wide))
+        return Double(*words)
+
+    def wide(self, double: Any) -> ir.Value:
+        """Return two words as LLVM's 64-bit value."""
+        high, low = (self.builder.zext(self.llvm(word), I64) for word in double)
+        return self.builder.or_(self.builder.shl(high, i64(32)), low)
 
     def state_place(self, name: str) -> ir.Value:
         """Return the address of a member of the state."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paradrive.cpu.compiled import layout
 from paradrive.cpu.compiled.emitter import HandlerEmitter
@@ -13,6 +13,8 @@ from paradrive.cpu.state import TRANSLATIONS, Translation, offset_of
 
 if TYPE_CHECKING:
     from llvmlite import ir
+
+    from paradrive.isa.semantics import Double
 
 INT_OF_SIZE = {1: I8, 2: I16, 4: I32}
 TRANSLATION_SIZE = 32
@@ -114,6 +116,23 @@ class MemoryEmitter(HandlerEmitter):
         self._answer_or_leave(entry, address, size, Exit.STORE_MISS, Exit.DEVICE_WRITE)
         builder.branch(done)
         builder.position_at_end(done)
+
+    def _double_place(self, address: Value, tag: str, missed: Exit) -> ir.Value:
+        """Begin an access to eight bytes of RAM: return their host address."""
+        entry = self._translation(address.llvm)
+        hit = self._tag_matches(entry, tag, (address + 7).llvm)
+        self.miss_if(self.builder.not_(hit), address.llvm, i32(8), missed)
+        return self._host_place(entry, address.llvm)
+
+    def load_double(self, address: Value) -> Double:
+        builder = self.builder
+        place = self._double_place(address, "read", Exit.LOAD_MISS)
+        return self.double(builder.bswap(builder.load(place, typ=I64, align=1)))
+
+    def store_double(self, address: Value, value: Any) -> None:
+        builder = self.builder
+        place = self._double_place(address, "write", Exit.STORE_MISS)
+        builder.store(builder.bswap(self.wide(value)), place, align=1)
 
     def _multiple(self, address: Value, first: Lane, tag: str) -> tuple[ir.Value, ir.Value]:
         """Begin lmw or stmw: return the host address of the first word, and the first register's number.

@@ -134,6 +134,8 @@ class Program:
         operands = Operands(emitter, instruction, fixed)
         if instruction.privileged:
             emitter.require_supervisor()
+        if instruction.floating_point:
+            emitter.require_floating_point()
         instruction.semantics(emitter, operands)  # type: ignore[arg-type]
         if not emitter.builder.block.is_terminated:
             emitter.next()
