@@ -69,7 +69,8 @@ class TlbEntry(NamedTuple):
         )
 
 
-INVALID = TlbEntry(epn=0, rpn=0, valid=False)
+#: What the TLBs are full of after a reset, and reads as all zero (a page of 1 KiB has the size code 0).
+EMPTY = TlbEntry(epn=0, rpn=0, size=1024, permissions=0, valid=False)
 
 
 class Mmu:
@@ -86,8 +87,8 @@ class Mmu:
 
     def reset(self) -> None:
         """Invalidate everything."""
-        self.tlb0 = [[INVALID] * self.model.tlb0_ways for _ in range(self.sets)]
-        self.tlb1 = [INVALID] * self.model.tlb1_entries
+        self.tlb0 = [[EMPTY] * self.model.tlb0_ways for _ in range(self.sets)]
+        self.tlb1 = [EMPTY] * self.model.tlb1_entries
         self.next_way = 0
         self.flushed(None)
 
@@ -196,7 +197,7 @@ class Mmu:
         registers[spr.MAS7] = entry.rpn >> 32
 
     def read_entry(self) -> None:
-        """tlbre: set the MAS registers to the entry that MAS0 and, for TLB 0, MAS2 name."""
+        """tlbre: set the MAS registers to the entry that MAS0 and, for TLB 0, MAS2 name, valid or not."""
         mas0 = self.state.spr[spr.MAS0]
         number = mas0 >> MAS0_ENTRY_SHIFT & 0xFFF
         if mas0 & MAS0_TLB1:
@@ -205,10 +206,7 @@ class Mmu:
         else:
             number %= self.model.tlb0_ways
             entry = self.tlb0[self.state.spr[spr.MAS2] >> 12 & self.sets - 1][number]
-        if entry.valid:
-            self._show(entry, mas0 & MAS0_TLB1, number)
-        else:
-            self.state.spr[spr.MAS1] &= ~MAS1_VALID
+        self._show(entry, mas0 & MAS0_TLB1, number)
 
     def search(self, address: int) -> None:
         """tlbsx: set the MAS registers to the entry for ``address`` under MAS6's PID and space, or a miss."""
@@ -267,5 +265,5 @@ class Mmu:
     def _invalidate_in(self, ways: list[TlbEntry], matches: Callable[[TlbEntry], bool]) -> None:
         for number, entry in enumerate(ways):
             if entry.valid and not entry.iprot and matches(entry):
-                ways[number] = INVALID
+                ways[number] = entry._replace(valid=False)
                 self.flushed(entry)
