@@ -176,6 +176,13 @@ class Core:
         else:
             _PACK[size](view, place + within, value)
 
+    def require_pages(self, address: int, size: int, access: Access) -> None:
+        """Raise what ``access`` to ``size`` bytes, at most a page, raises; DEAR is within the page that refuses."""
+        self.page_at(address, access)
+        second = (address + size - 1) & 0xFFFFF000
+        if second != address & 0xFFFFF000:
+            self.page_at(second, access)
+
     def _load_across_pages(self, address: int, size: int) -> int:
         value = 0
         for offset in range(size):
@@ -184,7 +191,7 @@ class Core:
 
     def _store_across_pages(self, address: int, value: int, size: int) -> None:
         # Both pages must accept the store before either is changed.
-        self.page_at((address + size - 1) & 0xFFFFFFFF, Access.WRITE)
+        self.require_pages(address, size, Access.WRITE)
         for offset in range(size):
             self.store((address + offset) & 0xFFFFFFFF, value >> 8 * (size - 1 - offset), 1)
 

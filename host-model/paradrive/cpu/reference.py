@@ -258,14 +258,13 @@ class Reference:
 
     def load_multiple(self, address: Integer, first: int) -> None:
         self._require_alignment(address, Access.READ)
-        self.core.page_at(address + 4 * (31 - first), Access.READ)
+        self.core.require_pages(address, 4 * (32 - first), Access.READ)
         for number in range(first, 32):
             self.gpr[number] = self.core.load(address + 4 * (number - first), 4)
 
     def store_multiple(self, address: Integer, first: int) -> None:
         self._require_alignment(address, Access.WRITE)
-        self.core.page_at(address, Access.WRITE)
-        self.core.page_at(address + 4 * (31 - first), Access.WRITE)
+        self.core.require_pages(address, 4 * (32 - first), Access.WRITE)
         for number in range(first, 32):
             self.core.store(address + 4 * (number - first), int(self.gpr[number]), 4)
 
