@@ -67,6 +67,10 @@ class Clock:
             self.rearm()
         return event
 
+    def clear(self) -> None:
+        """Forget all events: those who scheduled them are about to load a saved state, and schedule anew."""
+        self._queue.clear()
+
     def next_event(self) -> int | None:
         """Return the time of the earliest event, None when nothing is due at all."""
         while self._queue and self._queue[0][2].action is None:

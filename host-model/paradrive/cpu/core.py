@@ -50,7 +50,7 @@ _PACK = {size: Struct(f">{code}").pack_into for size, code in _CODES}
 class Core:
     """Registers, MMU, timers and interrupt inputs of one core, and its view of memory.
 
-    ``before_store(physical_page)`` is called when a page is about to be stored to for the first
+    ``before_store(physical_page)`` is called when a page of RAM is about to be stored to for the first
     time since ``forbid_stores`` or the start; ``flushed`` when translations have changed.
     """
 
@@ -68,6 +68,8 @@ class Core:
         self.state = CoreState()
         self.timers = Timers(self.state, clock, timebase_frequency)
         self.before_store: Callable[[int], None] = lambda _page: None
+        #: The physical pages of RAM that have been stored to since the set was cleared last.
+        self.stored_pages: set[int] = set()
         self.flushed: Callable[[TlbEntry | None], None] = lambda _entry: None
         self.unimplemented: Counter[str] = Counter()
         #: What is known of pages, by number, in the present privilege state; found by `page_at`.
@@ -84,7 +86,7 @@ class Core:
         remaining, limit = state.remaining, state.clock_limit
         old = state.msr
         state.bytes[:] = bytes(len(state.bytes))
-        self._msr_changed(old)
+        self.msr_changed(old)
         state.remaining, state.clock_limit, state.pending = remaining, limit, pending
         state.cache_line_size = self.model.cache_line_size
         constants = {
@@ -120,13 +122,18 @@ class Core:
         for _readable, writable, _executable in self._pages.values():
             writable.clear()
 
-    def _msr_changed(self, old: int) -> None:
+    def msr_changed(self, old: int) -> None:
         """Switch to the translations of the present privilege state and address spaces."""
         changed = old ^ self.state.msr
         if changed & MSR_PR:
             self.readable, self.writable, self.executable = self._pages[self.state.msr & MSR_PR]
         if changed & (MSR_IS | MSR_DS):
             self.flush_translations()
+
+    def note_store(self, page: int) -> None:
+        """Note that a physical page of RAM becomes writable."""
+        self.stored_pages.add(page)
+        self.before_store(page)
 
     def page_at(self, address: int, access: Access) -> Page:
         """Return where the page of effective ``address`` leads; GuestInterrupt if ``access`` is refused."""
@@ -136,7 +143,7 @@ class Core:
         memory = self.bus.memory_at(physical)
         if access is Access.WRITE:
             if memory is not None:
-                self.before_store(physical >> 12)
+                self.note_store(physical >> 12)
             pages = self.writable
         else:
             pages = self.readable if access is Access.READ else self.executable
@@ -214,7 +221,7 @@ class Core:
         """Set the MSR; bits that the core does not have stay zero."""
         old, value = self.state.msr, value & self.model.msr_mask
         self.state.msr = value
-        self._msr_changed(old)
+        self.msr_changed(old)
         if value & MSR_WE:
             self.state.pending |= PENDING_WAIT
 
@@ -230,7 +237,7 @@ class Core:
         old = self.state.msr
         interrupts.take(self.state, interrupt, return_address)
         self.state.pending &= ~PENDING_WAIT
-        self._msr_changed(old)
+        self.msr_changed(old)
 
     def take_pending(self) -> bool:
         """Take the asynchronous interrupt of highest priority that is enabled; tell whether there was one."""

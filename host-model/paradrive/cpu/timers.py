@@ -75,6 +75,18 @@ class Timers:
         self.write_timebase(0)
         self.zero_at = 0
 
+    def save(self) -> tuple[int, bool, bool]:
+        """Return what the registers do not say of the decrementer: when it is zero, if started, if due."""
+        return self.zero_at, self._started, self._decrementer_event is not None
+
+    def load(self, saved: tuple[int, bool, bool]) -> None:
+        """Continue from ``save``; the clock, without events, and the registers have been loaded before."""
+        self.zero_at, self._started, due = saved
+        self._decrementer_event = self._fixed_interval_event = self._watchdog_event = None
+        if due:
+            self._decrementer_event = self.clock.at(self._when(self.zero_at), self._decrementer_expired)
+        self._schedule_periodic()
+
     def _ticks(self) -> int:
         return self.clock.now() * self._ticks_per // self._nanoseconds
 

@@ -4,23 +4,27 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from paradrive.cpu.core import Core
+from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.cpu.reference import Reference
 from paradrive.cpu.state import PENDING_RESET, PENDING_STOP, PENDING_WAIT, CoreState, offset_of
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Iterable
 
     from paradrive.cpu.clock import Clock
-    from paradrive.cpu.mmu import Mmu
+    from paradrive.cpu.mmu import Mmu, TlbEntry
     from paradrive.cpu.models import CpuModel
     from paradrive.cpu.ports import InterruptController, PhysicalBus
 
 ENGINES = ("compiled", "reference")
 
 _PENDING = offset_of("pending") // 4
+#: What of the state is no memory of the engine's.
+_REGISTERS_SIZE = offset_of("single")
 _REMAINING = offset_of("remaining") // 8
 
 
@@ -42,6 +46,9 @@ class Engine(Protocol):
     def forget(self) -> None:
         """Forget everything derived from memory and the bus: both may have changed."""
 
+    def notice_stores(self, pages: Iterable[int]) -> None:
+        """Have the next store to each of these physical pages noticed; what they hold may have changed."""
+
 
 class ReferenceEngine:
     """The reference engine as a loop."""
@@ -60,6 +67,21 @@ class ReferenceEngine:
 
     def forget(self) -> None:
         """Nothing is kept beyond the core's translations."""
+
+    def notice_stores(self, pages: Iterable[int]) -> None:
+        """Have the next store to any page noticed."""
+        self.core.forbid_stores()
+
+
+class VcpuSnapshot(NamedTuple):
+    """The state of a `Vcpu` at one instruction; of use only to the one it was taken of."""
+
+    registers: bytes
+    tlb0: list[list[TlbEntry]]
+    tlb1: list[TlbEntry]
+    next_way: int
+    timers: tuple[int, bool, bool]
+    skipped: int
 
 
 class Vcpu:
@@ -135,6 +157,50 @@ class Vcpu:
         """Tell that RAM was written from outside the CPU, or that the bus maps something else now."""
         self.core.flush_translations()
         self.engine.forget()
+
+    @property
+    def stored_pages(self) -> set[int]:
+        """The physical pages of RAM stored to since the last snapshot or restore."""
+        return self.core.stored_pages
+
+    def note_written(self, address: int, size: int) -> None:
+        """Note that RAM was written from outside, ``size`` bytes from a physical address, before a reset."""
+        self.core.stored_pages.update(range(address // PAGE_SIZE, -(-(address + size) // PAGE_SIZE)))
+
+    def snapshot(self) -> VcpuSnapshot:
+        """Return the present state, and start to note anew which pages are stored to."""
+        mmu = self.core.mmu
+        self._notice_stores()
+        return VcpuSnapshot(
+            bytes(self.state.bytes[:_REGISTERS_SIZE]),
+            [list(ways) for ways in mmu.tlb0],
+            list(mmu.tlb1),
+            mmu.next_way,
+            self.core.timers.save(),
+            self._skipped,
+        )
+
+    def restore(self, snapshot: VcpuSnapshot) -> None:
+        """Return to the state of ``snapshot``.
+
+        The clock's events must have been cleared before; the pages of ``stored_pages`` must hold what
+        they held then.
+        """
+        core, mmu = self.core, self.core.mmu
+        old_msr, old_pids = self.state.msr, mmu.pids()
+        self.state.bytes[:_REGISTERS_SIZE] = snapshot.registers
+        self._skipped = snapshot.skipped
+        mmu.next_way = snapshot.next_way
+        if mmu.tlb0 != snapshot.tlb0 or mmu.tlb1 != snapshot.tlb1 or mmu.pids() != old_pids:
+            mmu.tlb0, mmu.tlb1 = [list(ways) for ways in snapshot.tlb0], list(snapshot.tlb1)
+            core.flush_translations()
+        core.msr_changed(old_msr)
+        core.timers.load(snapshot.timers)
+        self._notice_stores()
+
+    def _notice_stores(self) -> None:
+        self.engine.notice_stores(self.core.stored_pages)
+        self.core.stored_pages.clear()
 
     def set_external_interrupt(self, level: bool) -> None:
         """Drive the external interrupt input."""

@@ -88,6 +88,13 @@ class BootImages(NamedTuple):
             gpr[number] = 0
         vcpu.state.pc = self.kernel.entry
 
+    def ranges(self) -> list[tuple[int, int]]:
+        """Return the physical address and the size of each part of RAM that ``load`` writes."""
+        images = [self.device_tree, *([self.initrd] if self.initrd else [])]
+        return [(segment.physical, segment.memory_size) for segment in self.kernel.segments] + [
+            (image.address, len(image.contents)) for image in images
+        ]
+
     def _store(self, address: int, contents: bytes | memoryview) -> None:
         offset = address - self.ram.base
         self.ram.view[offset : offset + len(contents)] = contents

@@ -27,6 +27,7 @@ from paradrive.machine.outcome import (
     PoweredOff,
     ResetLimit,
 )
+from paradrive.machine.snapshot import MachineSnapshot, copy_pages, differing_pages, restore_pages
 from paradrive.machine.wiring import Surroundings, Wiring
 
 if TYPE_CHECKING:
@@ -107,10 +108,11 @@ class Machine:
         self._panic_deadline = 0
         self._active_instructions = 0
         self._active_time = 0
+        self._last_snapshot: MachineSnapshot | None = None
 
         if configuration.memory_size is not None:
             tree.set_memory_size(configuration.memory_size)
-        memories = self._create_memory(tree)
+        memories = self._memories = self._create_memory(tree)
         wiring = Wiring(
             Surroundings(
                 self.clock,
@@ -176,6 +178,8 @@ class Machine:
         self._panic_message = None
         self._reset_requested = False
         self._images.load()
+        for address, size in self._images.ranges():
+            self.vcpu.note_written(address, size)
         self._images.enter(self.vcpu)
 
     def reset(self, reason: BootReason) -> None:
@@ -185,6 +189,31 @@ class Machine:
         self.vcpu.reset()
         self.resets += 1
         self._start(reason)
+
+    def snapshot(self) -> MachineSnapshot:
+        """Return the state of the machine between two runs, for ``restore``."""
+        self._last_snapshot = MachineSnapshot(
+            self.vcpu.snapshot(),
+            {path: device.save() for path, device in self.devices.items()},
+            copy_pages(self._memories),
+            self.resets,
+        )
+        return self._last_snapshot
+
+    def restore(self, snapshot: MachineSnapshot) -> None:
+        """Return to the state of a snapshot of this machine; fastest if it is the one used last."""
+        changed = self.vcpu.stored_pages
+        if snapshot is not self._last_snapshot:
+            changed |= differing_pages(snapshot, self._last_snapshot)
+            self._last_snapshot = snapshot
+        restore_pages(self.bus, changed, snapshot.pages)
+        self.clock.clear()
+        self.vcpu.restore(snapshot.vcpu)
+        for path, device in self.devices.items():
+            device.load(snapshot.devices[path])
+        self.resets = snapshot.resets
+        self._panic_message, self._reset_requested = None, False
+        self._note_activity()
 
     def destroy(self) -> None:
         """Let go of what the machine holds; it is not used any more after."""

@@ -20,7 +20,7 @@ from paradrive.cpu.reference import Reference
 from paradrive.cpu.state import ANSWERED, MSR_DS, MSR_IS, MSR_PR, NO_PAGE, TRANSLATIONS, offset_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from paradrive.cpu.core import Core
 
@@ -149,6 +149,14 @@ class CompiledEngine:
             self._words[index + _WRITE] = NO_PAGE
         self.core.forbid_stores()
 
+    def notice_stores(self, pages: Iterable[int]) -> None:
+        """Have the next store to each of these pages noticed, and decode them anew: RAM may have changed."""
+        for page in pages:
+            self._forget_code(page)
+            for index in self._writers.pop(page, ()):
+                self._words[index + _WRITE] = NO_PAGE
+        self.core.forbid_stores()
+
     def _find(self, address: int, access: Access) -> int | None:
         """Return the physical page for ``address``, None where the access raises; changes nothing."""
         msr = self._words[_MSR]
@@ -182,7 +190,7 @@ class CompiledEngine:
             if physical == self._find(words[_PC], Access.FETCH):
                 # Code that stores to its own page would lose it before it could store: one step in Python.
                 return False
-            self._forget_code(physical >> 12)
+            self.core.note_store(physical >> 12)
             self._note(self._writers, physical >> 12, index)
         if words[index + _READ] != page and words[index + _WRITE] != page:
             words[index + _READ] = words[index + _WRITE] = NO_PAGE

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Snapshots of a machine, to which it returns as often as wanted within this process.
+
+RAM is copied once, and without its empty pages. After that the CPU notes which pages are stored to
+for the first time, so that a restore copies back just those.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from paradrive.cpu.ports import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from paradrive.cpu.ports import Memory
+    from paradrive.cpu.vcpu import VcpuSnapshot
+    from paradrive.devices.bus import Bus
+    from paradrive.devices.device import State
+
+_EMPTY_PAGE = bytes(PAGE_SIZE)
+
+
+class MachineSnapshot(NamedTuple):
+    """The state of a machine at one instruction; ``pages`` are those of RAM that are not empty, by number."""
+
+    vcpu: VcpuSnapshot
+    devices: Mapping[str, State]
+    pages: Mapping[int, bytes]
+    resets: int
+
+
+def copy_pages(memories: Iterable[Memory]) -> dict[int, bytes]:
+    """Return the pages of RAM that are not empty, by physical page number."""
+    pages = {}
+    for memory in memories:
+        for offset in range(0, memory.size, PAGE_SIZE):
+            page = bytes(memory.view[offset : offset + PAGE_SIZE])
+            if page != _EMPTY_PAGE:
+                pages[(memory.base + offset) // PAGE_SIZE] = page
+    return pages
+
+
+def differing_pages(one: MachineSnapshot, other: MachineSnapshot | None) -> set[int]:
+    """Return the numbers of the pages in which two snapshots differ."""
+    others: Mapping[int, bytes] = other.pages if other is not None else {}
+    numbers = one.pages.keys() | others.keys()
+    return {number for number in numbers if one.pages.get(number) != others.get(number)}
+
+
+def restore_pages(bus: Bus, numbers: Iterable[int], pages: Mapping[int, bytes]) -> None:
+    """Give the pages of these numbers the contents that ``pages`` has for them."""
+    for number in numbers:
+        memory = bus.memory_at(number * PAGE_SIZE)
+        if memory is not None:
+            offset = number * PAGE_SIZE - memory.base
+            memory.view[offset : offset + PAGE_SIZE] = pages.get(number, _EMPTY_PAGE)

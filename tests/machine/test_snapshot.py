@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A machine returns to its snapshot as if nothing had happened since."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paradrive.machine.outcome import PoweredOff, ResetLimit
+from paradrive.testing.guest import Guest, GuestFiles
+from paradrive_tools.guest_build import ensure_guest
+
+if TYPE_CHECKING:
+    from paradrive.machine.machine import Machine
+    from paradrive.machine.snapshot import MachineSnapshot
+
+
+@pytest.fixture(scope="module")
+def files() -> GuestFiles:
+    built = ensure_guest("e500v2")
+    return GuestFiles(built.kernel, built.initrd, built.dtb)
+
+
+def everything(machine: Machine) -> tuple[object, ...]:
+    """Return all that a guest could tell two machines apart by."""
+    return (
+        machine.vcpu.state.architectural(),
+        machine.clock.now(),
+        machine.vcpu.instructions,
+        machine.vcpu.mmu.tlb0,
+        machine.vcpu.mmu.tlb1,
+        {path: device.save() for path, device in machine.devices.items()},
+        dict(machine.snapshot().pages),
+    )
+
+
+def cut_at(guest: Guest, instructions: int) -> MachineSnapshot:
+    guest.machine.vcpu.run(instructions)
+    return guest.machine.snapshot()
+
+
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(cut=st.integers(0, 9_000_000))
+def test_boot_continues_from_any_instruction_to_the_same_end(files: GuestFiles, cut: int) -> None:
+    guest = Guest(files, append="quiet")
+    snapshot = cut_at(guest, cut)
+    assert guest.run() == PoweredOff(0)
+    first = everything(guest.machine)
+    guest.machine.restore(snapshot)
+    assert guest.run() == PoweredOff(0)
+    assert everything(guest.machine) == first
+
+
+def test_restore_copies_back_only_what_was_stored_to(files: GuestFiles) -> None:
+    guest = Guest(files, append="quiet")
+    snapshot = cut_at(guest, 5_000_000)
+    guest.machine.vcpu.run(10_000)
+    stored = set(guest.machine.vcpu.stored_pages)
+    assert 0 < len(stored) < 100
+    guest.machine.restore(snapshot)
+    assert not guest.machine.vcpu.stored_pages
+    assert guest.machine.snapshot().pages == snapshot.pages
+
+
+def test_restore_undoes_a_reset(files: GuestFiles) -> None:
+    guest = Guest(files, append="quiet act=restart")
+    snapshot = cut_at(guest, 5_000_000)
+    before = guest.machine.vcpu.instructions
+    for _ in range(2):
+        assert guest.run(reset_limit=1) == ResetLimit(1)
+        guest.machine.restore(snapshot)
+        assert guest.machine.vcpu.instructions == before
+        assert guest.machine.resets == 0
+    assert guest.machine.snapshot().pages == snapshot.pages
+
+
+def test_code_that_has_changed_since_is_decoded_anew(files: GuestFiles) -> None:
+    guest = Guest(files, append="quiet")
+    snapshot = cut_at(guest, 5_000_000)
+    ram = next(iter(guest.machine.bus.regions)).target
+    guest.run()
+    # As a module that was loaded into the pages of another would.
+    for page in sorted(guest.machine.vcpu.stored_pages)[:3]:
+        ram.view[page * 4096 : page * 4096 + 4] = b"\xff\xff\xff\xff"  # type: ignore[union-attr]
+    guest.machine.restore(snapshot)
+    assert guest.run() == PoweredOff(0)
