@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from paradrive.cpu import interrupts, sprs
 from paradrive.cpu.interrupts import ESR_FLOATING_POINT, ESR_TRAP, SAVE_RESTORE, GuestInterrupt
 from paradrive.cpu.mmu import Access
-from paradrive.cpu.state import MSR_EE, MSR_FE0, MSR_FE1, MSR_FP, CoreState, offset_of
+from paradrive.cpu.state import MSR_EE, MSR_FE0, MSR_FE1, MSR_FP, PENDING_WAIT, CoreState, offset_of
 from paradrive.isa.decoder import decode
 from paradrive.isa.disassembler import disassemble
 from paradrive.isa.operands import COMPUTED_OPERANDS
@@ -334,6 +334,9 @@ class Reference:
         self.core.mmu.write_entry()
 
     def tlb_read_entry(self) -> None:
+    def wait_for_interrupt(self) -> None:
+        self.state.pending |= PENDING_WAIT
+
         self.core.mmu.read_entry()
 
     def tlb_search(self, address: int) -> None:

@@ -143,6 +143,9 @@ class Context(Protocol):
     def touch_cache_block(self, address: Word, *, store: bool) -> None:
         """Raise what a load (or store) of the byte at ``address`` raises; change nothing."""
 
+    def require_cache_locking(self, address: Word, *, instruction: bool) -> None:
+        """Raise what the core raises where users may not lock blocks of the (instruction) cache."""
+
     def branch(self, target: Word, condition: Word | None = None) -> None:
         """Continue at ``target`` where ``condition`` (None: always) is 1. The last step of an instruction."""
 
@@ -166,6 +169,9 @@ class Context(Protocol):
 
     def write_external_enable(self, value: Operand) -> None:
         """Set MSR[EE] to the bit of the same place in ``value``."""
+
+    def wait_for_interrupt(self) -> None:
+        """Execute nothing more until an interrupt is taken."""
 
     def system_call(self) -> None:
         """Raise the system call exception."""

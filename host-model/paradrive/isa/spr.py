@@ -119,8 +119,9 @@ spr(MCAR, "MCAR", "Machine check address register", access="r")
 spr(IVPR, "IVPR", "Interrupt vector prefix register", write_mask=0xFFFF0000)
 for _n in range(16):
     spr(IVOR0 + _n, f"IVOR{_n}", f"Interrupt vector offset register {_n}", write_mask=0xFFF0)
-for _n in range(32, 36):
-    spr(496 + _n, f"IVOR{_n}", f"Interrupt vector offset register {_n}", write_mask=0xFFF0)
+for _n in range(32, 35):
+    spr(496 + _n, f"IVOR{_n}", f"Interrupt vector offset register {_n}", cores=[E500V2], write_mask=0xFFF0)
+spr(531, "IVOR35", "Interrupt vector offset register 35", write_mask=0xFFF0)
 for _n in range(36, 42):
     _number = 496 + _n if _n < 38 else 394 + _n
     spr(_number, f"IVOR{_n}", f"Interrupt vector offset register {_n}", cores=[E500MC], write_mask=0xFFF0)

@@ -26,9 +26,14 @@ def _(cpu: Context, i: Any) -> None:
     cpu.write_spr(i.SPR, cpu.gpr[i.rS])
 
 
-@insn("mftb rT,SPR", "011111 rT:5 SPR:10 0101110011 /", specialise={"SPR": compiled_read})
+@insn(
+    "mftb rT,SPR",
+    "011111 rT:5 SPR:10 0101110011 /",
+    cores=[E500MC],
+    specialise={"SPR": compiled_read},
+)
 def _(cpu: Context, i: Any) -> None:
-    """Move from time base; the same registers as mfspr reads."""
+    """Move from time base; the same registers as mfspr reads. The e500v2 has only mfspr for it."""
     cpu.gpr[i.rT] = cpu.read_spr(i.SPR)
 
 
@@ -78,6 +83,12 @@ def _(cpu: Context, i: Any) -> None:
 def _(cpu: Context, i: Any) -> None:
     """Return from machine check interrupt."""
     cpu.return_from_interrupt("machine_check")
+
+
+@insn("wait WC", "011111 /// WC:2 ///// ///// 0000111110 /", cores=[E500MC], compiled=False)
+def _(cpu: Context, i: Any) -> None:
+    """Wait for an interrupt, whatever WC says; it returns behind the instruction (Book II, 4.4.4)."""
+    cpu.wait_for_interrupt()
 
 
 @insn("tlbwe", "011111 ///// ///// ///// 1111010010 /", privileged=True, compiled=False)
@@ -169,20 +180,42 @@ cache_operation(
     store=True,
     privileged=True,
 )
-cache_operation(
-    "dcbtls CT,rA,rB", "011111 CT:5 rA:5 rB:5 0010100110 /", "Data cache block touch and lock set."
-)
-cache_operation(
+
+
+def cache_locking(
+    syntax: str, pattern: str, what: str, *, store: bool = False, instruction: bool = False
+) -> None:
+    """Declare an operation on the lock of a cache block; there is none, but users may not be allowed to."""
+
+    def semantics(cpu: Context, i: Any) -> None:
+        address = cpu.gpr_or_zero(i.rA) + cpu.gpr[i.rB]
+        cpu.require_cache_locking(address, instruction=instruction)
+        cpu.touch_cache_block(address, store=store)
+
+    semantics.__doc__ = what
+    insn(syntax, pattern, compiled=False)(semantics)
+
+
+cache_locking("dcbtls CT,rA,rB", "011111 CT:5 rA:5 rB:5 0010100110 /", "Data cache block touch and lock set.")
+cache_locking(
     "dcbtstls CT,rA,rB",
     "011111 CT:5 rA:5 rB:5 0010000110 /",
     "Data cache block touch for store and lock set.",
     store=True,
 )
-cache_operation("dcblc CT,rA,rB", "011111 CT:5 rA:5 rB:5 0110000110 /", "Data cache block lock clear.")
-cache_operation(
-    "icbtls CT,rA,rB", "011111 CT:5 rA:5 rB:5 0111100110 /", "Instruction cache block touch and lock set."
+cache_locking("dcblc CT,rA,rB", "011111 CT:5 rA:5 rB:5 0110000110 /", "Data cache block lock clear.")
+cache_locking(
+    "icbtls CT,rA,rB",
+    "011111 CT:5 rA:5 rB:5 0111100110 /",
+    "Instruction cache block touch and lock set.",
+    instruction=True,
 )
-cache_operation("icblc CT,rA,rB", "011111 CT:5 rA:5 rB:5 0011100110 /", "Instruction cache block lock clear.")
+cache_locking(
+    "icblc CT,rA,rB",
+    "011111 CT:5 rA:5 rB:5 0011100110 /",
+    "Instruction cache block lock clear.",
+    instruction=True,
+)
 
 
 @insn("dcbz rA,rB", "011111 ///// rA:5 rB:5 1111110110 /")
