@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's only process: loads the modules under test, tells which devices
- * they are bound to, and does what the word "act=" of the kernel's command
- * line says. Built with the kernel's nolibc (tools/include/nolibc).
+ * The first process: loads the modules under test, tells which devices they
+ * are bound to, runs the program that the word "run=" of the command line
+ * names, and does what "act=" says. Built with the nolibc of the kernel
+ * (tools/include/nolibc).
  */
 
 #define MODULE_LIST	"/modules.list"
@@ -99,6 +100,31 @@ static void load_modules(void)
 	}
 }
 
+/* Runs a program until it ends */
+static void run_program(const char *path)
+{
+	char *argv[] = { (char *)path, NULL };
+	char predicate[32] = " exited with ";
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		execve(path, argv, environ);
+		say_failed(path);
+		exit(127);
+	}
+	if (child < 0 || waitpid(child, &status, 0) < 0) {
+		say_failed(path);
+		return;
+	}
+	if (WIFEXITED(status)) {
+		strlcat(predicate, itoa(WEXITSTATUS(status)), sizeof(predicate));
+		say(path, predicate);
+	} else {
+		say(path, " was killed");
+	}
+}
+
 /* Repeats each line of the console until one of them is an action itself */
 static const char *echo(void)
 {
@@ -123,11 +149,14 @@ int main(void)
 {
 	/* The kernel hands words that it does not know to init's environment */
 	const char *act = getenv("act");
+	const char *program = getenv("run");
 
 	mount_filesystem("proc", "/proc");
 	mount_filesystem("sysfs", "/sys");
 	mount_filesystem("devtmpfs", "/dev");
 	load_modules();
+	if (program)
+		run_program(program);
 
 	if (!act)
 		act = "poweroff";
