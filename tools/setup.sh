@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 packages=(
 	# guest kernel, driver and userland
-	linux-source-6.12 gcc-powerpc-linux-gnu linux-libc-dev-powerpc-cross
+	linux-source-6.12 gcc-powerpc-linux-gnu linux-libc-dev-powerpc-cross libc6-dev-powerpc-cross
 	make gcc libc6-dev flex bison bc perl xz-utils libelf-dev libssl-dev
 	# device trees
 	device-tree-compiler
