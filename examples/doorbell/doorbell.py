@@ -10,6 +10,8 @@ from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import W1C, Register
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from paradrive.machine.devicetree import Node
     from paradrive.machine.wiring import Wiring
 
@@ -28,16 +30,24 @@ class Doorbell(RegisterDevice):
     def ring(self) -> None:
         """Ring, as the host does."""
         self.RUNG = 1
-        self._interrupt.set(True)
+        self._update_interrupt()
 
     def reset(self) -> None:
         """Return to the power-on state."""
         super().reset()
-        self._interrupt.set(False)
+        self._update_interrupt()
+
+    def load(self, state: Mapping[str, object]) -> None:
+        """Continue from a saved state."""
+        super().load(state)
+        self._update_interrupt()
 
     @RUNG.on_write
     def _answer(self, value: int) -> None:
         self.RUNG &= ~value
+        self._update_interrupt()
+
+    def _update_interrupt(self) -> None:
         self._interrupt.set(self.RUNG != 0)
 
 
