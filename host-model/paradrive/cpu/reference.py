@@ -322,6 +322,9 @@ class Reference:
     def write_external_enable(self, value: int) -> None:
         self.words[_MSR] = self.words[_MSR] & ~MSR_EE | value
 
+    def wait_for_interrupt(self) -> None:
+        self.state.pending |= PENDING_WAIT
+
     def system_call(self) -> None:
         raise GuestInterrupt(interrupts.SYSTEM_CALL, after=True)
 
@@ -334,9 +337,6 @@ class Reference:
         self.core.mmu.write_entry()
 
     def tlb_read_entry(self) -> None:
-    def wait_for_interrupt(self) -> None:
-        self.state.pending |= PENDING_WAIT
-
         self.core.mmu.read_entry()
 
     def tlb_search(self, address: int) -> None:
