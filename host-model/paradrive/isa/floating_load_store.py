@@ -24,7 +24,7 @@ def double_of_single(single: Word) -> Double:
     """Return a single-precision value in double format: DOUBLE(WORD) of 4.6.2."""
     exponent, fraction = single >> 23 & 0xFF, single & 0x7FFFFF
     # Three more bits of exponent: the inverse of its highest for numbers, its copies for infinity and NaN.
-    biased_up = exponent.equals(0xFF) | (exponent.unsigned_less(0x80) & exponent.equals(0) ^ 1)
+    biased_up = exponent.equals(0xFF) | exponent.unsigned_less(0x80) & (exponent.equals(0) ^ 1)
     high = single & 0xC0000000 | biased_up.select(0x38000000, 0) | (single & 0x3FFFFFFF) >> 3
 
     denormalised = exponent.equals(0) & (fraction.equals(0) ^ 1)
