@@ -46,8 +46,11 @@ class Engine(Protocol):
     def forget(self) -> None:
         """Forget everything derived from memory and the bus: both may have changed."""
 
-    def notice_stores(self, pages: Iterable[int]) -> None:
-        """Have the next store to each of these physical pages noticed; what they hold may have changed."""
+    def remember(self, stored: Iterable[int]) -> None:
+        """Have the next store to any page noticed: ``stored`` are the physical pages stored to until now."""
+
+    def recall(self, changed: Iterable[int]) -> None:
+        """Return to where ``remember`` was; these physical pages may hold something else now."""
 
 
 class ReferenceEngine:
@@ -68,9 +71,12 @@ class ReferenceEngine:
     def forget(self) -> None:
         """Nothing is kept beyond the core's translations."""
 
-    def notice_stores(self, pages: Iterable[int]) -> None:
+    def remember(self, stored: Iterable[int]) -> None:
         """Have the next store to any page noticed."""
         self.core.forbid_stores()
+
+    def recall(self, changed: Iterable[int]) -> None:
+        """Nothing is kept beyond the core's translations."""
 
 
 class VcpuSnapshot(NamedTuple):
@@ -107,6 +113,7 @@ class Vcpu:
         self.state: CoreState = self.core.state
         self._end = 0
         self._skipped = 0
+        self._last_snapshot: VcpuSnapshot | None = None
         clock.read = self._now
         clock.rearm = self._rearm
         self.engine = self._make_engine(engine)
@@ -170,8 +177,9 @@ class Vcpu:
     def snapshot(self) -> VcpuSnapshot:
         """Return the present state, and start to note anew which pages are stored to."""
         mmu = self.core.mmu
-        self._notice_stores()
-        return VcpuSnapshot(
+        self.engine.remember(self.core.stored_pages)
+        self.core.stored_pages.clear()
+        self._last_snapshot = VcpuSnapshot(
             bytes(self.state.bytes[:_REGISTERS_SIZE]),
             [list(ways) for ways in mmu.tlb0],
             list(mmu.tlb1),
@@ -179,6 +187,7 @@ class Vcpu:
             self.core.timers.save(),
             self._skipped,
         )
+        return self._last_snapshot
 
     def restore(self, snapshot: VcpuSnapshot) -> None:
         """Return to the state of ``snapshot``.
@@ -187,20 +196,21 @@ class Vcpu:
         they held then.
         """
         core, mmu = self.core, self.core.mmu
-        old_msr, old_pids = self.state.msr, mmu.pids()
+        old_msr = self.state.msr
         self.state.bytes[:_REGISTERS_SIZE] = snapshot.registers
         self._skipped = snapshot.skipped
+        mmu.tlb0, mmu.tlb1 = [list(ways) for ways in snapshot.tlb0], list(snapshot.tlb1)
         mmu.next_way = snapshot.next_way
-        if mmu.tlb0 != snapshot.tlb0 or mmu.tlb1 != snapshot.tlb1 or mmu.pids() != old_pids:
-            mmu.tlb0, mmu.tlb1 = [list(ways) for ways in snapshot.tlb0], list(snapshot.tlb1)
-            core.flush_translations()
         core.msr_changed(old_msr)
+        core.flush_translations()
+        if snapshot is self._last_snapshot:
+            self.engine.recall(core.stored_pages)
+        else:
+            self.engine.forget()
+            self.engine.remember(core.stored_pages)
+            self._last_snapshot = snapshot
+        core.stored_pages.clear()
         core.timers.load(snapshot.timers)
-        self._notice_stores()
-
-    def _notice_stores(self) -> None:
-        self.engine.notice_stores(self.core.stored_pages)
-        self.core.stored_pages.clear()
 
     def set_external_interrupt(self, level: bool) -> None:
         """Drive the external interrupt input."""

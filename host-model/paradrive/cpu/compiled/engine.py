@@ -60,6 +60,8 @@ class CodePages:
         self._prepare = prepare
         self._arena, self._start = reserve(MAX_CODE_PAGES * _CODE_PAGE_STRIDE)
         self._made: dict[int, tuple[int, int]] = {}
+        #: How often the places of pages have been given away.
+        self.generation = 0
 
     def __len__(self) -> int:
         return len(self._made)
@@ -80,8 +82,9 @@ class CodePages:
         return made is not None
 
     def clear(self) -> None:
-        """Forget all pages."""
+        """Forget all pages; their places are given to others."""
         self._made.clear()
+        self.generation += 1
 
 
 class CompiledEngine:
@@ -97,6 +100,7 @@ class CompiledEngine:
         self._writers: dict[int, set[int]] = {}
         self._fetchers: dict[int, set[int]] = {}
         self._noted = 0
+        self._remembered: tuple[list[bytes], dict[int, set[int]], int] = [], {}, -1
         self._readers_of_devices: dict[int, Callable[[], int]] = {}
         self._writers_of_devices: dict[int, Callable[[int], None]] = {}
         core.before_store = self._forget_code
@@ -149,13 +153,26 @@ class CompiledEngine:
             self._words[index + _WRITE] = NO_PAGE
         self.core.forbid_stores()
 
-    def notice_stores(self, pages: Iterable[int]) -> None:
-        """Have the next store to each of these pages noticed, and decode them anew: RAM may have changed."""
-        for page in pages:
-            self._forget_code(page)
+    def remember(self, stored: Iterable[int]) -> None:
+        """Have the next store to the pages stored to noticed, and keep the translations for ``recall``."""
+        for page in stored:
             for index in self._writers.pop(page, ()):
                 self._words[index + _WRITE] = NO_PAGE
         self.core.forbid_stores()
+        tables = [bytes(self._words[start : start + len(_EMPTY_TABLE)]) for start in _TABLES.values()]
+        fetchers = {page: set(indexes) for page, indexes in self._fetchers.items()}
+        self._remembered = tables, fetchers, self._pages.generation
+
+    def recall(self, changed: Iterable[int]) -> None:
+        """Return to the translations of ``remember``; the contents of the pages ``changed`` may be others."""
+        for page in changed:
+            self._pages.empty(page)
+        self._empty_tables()
+        tables, fetchers, generation = self._remembered
+        if generation == self._pages.generation:
+            for start, table in zip(_TABLES.values(), tables, strict=True):
+                self._words[start : start + len(_EMPTY_TABLE)] = memoryview(table).cast("I")
+            self._fetchers = {page: set(indexes) for page, indexes in fetchers.items()}
 
     def _find(self, address: int, access: Access) -> int | None:
         """Return the physical page for ``address``, None where the access raises; changes nothing."""
