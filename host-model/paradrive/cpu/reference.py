@@ -12,9 +12,26 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from paradrive.cpu import interrupts, sprs
-from paradrive.cpu.interrupts import ESR_FLOATING_POINT, ESR_TRAP, SAVE_RESTORE, GuestInterrupt
+from paradrive.cpu.interrupts import (
+    ESR_DATA_CACHE_LOCKING,
+    ESR_FLOATING_POINT,
+    ESR_INSTRUCTION_CACHE_LOCKING,
+    ESR_TRAP,
+    SAVE_RESTORE,
+    GuestInterrupt,
+)
 from paradrive.cpu.mmu import Access
-from paradrive.cpu.state import MSR_EE, MSR_FE0, MSR_FE1, MSR_FP, PENDING_WAIT, CoreState, offset_of
+from paradrive.cpu.state import (
+    MSR_EE,
+    MSR_FE0,
+    MSR_FE1,
+    MSR_FP,
+    MSR_PR,
+    MSR_UCLE,
+    PENDING_WAIT,
+    CoreState,
+    offset_of,
+)
 from paradrive.isa.decoder import decode
 from paradrive.isa.disassembler import disassemble
 from paradrive.isa.operands import COMPUTED_OPERANDS
@@ -294,6 +311,11 @@ class Reference:
 
     def touch_cache_block(self, address: int, *, store: bool) -> None:
         self.core.page_at(address, Access.WRITE if store else Access.READ)
+
+    def require_cache_locking(self, address: int, *, instruction: bool) -> None:
+        if self.words[_MSR] & (MSR_PR | MSR_UCLE) == MSR_PR:
+            syndrome = ESR_INSTRUCTION_CACHE_LOCKING if instruction else ESR_DATA_CACHE_LOCKING
+            raise GuestInterrupt(interrupts.DATA_STORAGE, syndrome=syndrome, data_address=int(address))
 
     def branch(self, target: int, condition: int | None = None) -> None:
         if condition is None or condition:

@@ -12,7 +12,7 @@ TRANSLATIONS = 1024
 
 MSR_WE, MSR_CE, MSR_EE, MSR_PR = 1 << 18, 1 << 17, 1 << 15, 1 << 14
 MSR_FP, MSR_ME, MSR_DE, MSR_IS, MSR_DS = 1 << 13, 1 << 12, 1 << 9, 1 << 5, 1 << 4
-MSR_FE0, MSR_FE1 = 1 << 11, 1 << 8
+MSR_FE0, MSR_FE1, MSR_UCLE = 1 << 11, 1 << 8, 1 << 26
 
 #: Reasons why compiled code or the run loop must look up, as bits of ``pending``.
 PENDING_EXTERNAL, PENDING_DECREMENTER, PENDING_FIXED_INTERVAL, PENDING_WATCHDOG = 1, 2, 4, 8
