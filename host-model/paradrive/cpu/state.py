@@ -131,6 +131,7 @@ class CoreState:
         self.gpr = view[gpr : gpr + 33 * 4].cast("I")
         self.cr = view[cr : cr + 32]
         self.spr = view[spr : spr + 1024 * 4].cast("I")
+        self._architectural = view[: offset_of("pending")], self.spr, view[offset_of("fpr") :]
         self.fpr = view[fpr : fpr + 32 * 8].cast("Q")
 
     so = _word("so")
@@ -173,6 +174,4 @@ class CoreState:
 
     def architectural(self) -> bytes:
         """Return what a program can observe of the state: equal for equal states."""
-        registers = self.bytes[: offset_of("pending")]
-        floating = self.bytes[offset_of("fpr") :]
-        return bytes(registers) + bytes(self.spr) + bytes(floating)
+        return b"".join(self._architectural)
