@@ -9,7 +9,23 @@ from typing import TYPE_CHECKING
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from bare_core import CODE, DATA, DEVICE, ENGINES, RAM_SIZE, VECTORS, BareCore, insn, li, mfspr, mtspr
+from bare_core import (
+    CODE,
+    DATA,
+    DEVICE,
+    ENGINES,
+    MSR_CE,
+    MSR_FP,
+    MSR_ME,
+    MSR_PR,
+    RAM_SIZE,
+    VECTORS,
+    BareCore,
+    insn,
+    li,
+    mfspr,
+    mtspr,
+)
 from paradrive.isa import spr
 from paradrive.isa.spr import SPRS
 
@@ -24,6 +40,20 @@ REPEATABLE = settings(derandomize=True, deadline=None, database=None)
 SEEDS = st.integers(0, 2**32 - 1)
 
 EDGES = (0, 1, 2, 31, 32, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFFFFFE, 0xFFFFFFFF)
+#: Zeros, ones, ends of the ranges of numbers in either precision and of integers, infinities, not-a-numbers.
+DOUBLES = (
+    *(
+        0,
+        0x8000000000000000,
+        0x3FF0000000000000,
+        0xBFF0000000000000,
+        0x7FEFFFFFFFFFFFFF,
+        0x0010000000000000,
+        1,
+    ),
+    *(0x7FF0000000000000, 0xFFF0000000000000, 0x7FF8000000000000, 0x7FF0000000000001, 0xFFF8000000000123),
+    *(0x47EFFFFFE0000000, 0x3810000000000000, 0x36A0000000000000, 0x41DFFFFFFFC00000, 0xC1E0000000000000),
+)
 #: Addresses in RAM, at page ends, behind its end, of code, of the device, and of nothing.
 ADDRESSES = (DATA, DATA + 2, DATA + 0xFF0, DATA + 0xFFD, CODE, DEVICE, DEVICE + 9, RAM_SIZE - 3, 0xFFFFFFFC)
 FILLED = range(DATA, DATA + 0x1100)
@@ -87,7 +117,9 @@ def randomise(core: BareCore, seed: int, *, user: bool = False) -> None:
         core.gpr[number] = value()
     core.state.cr[:] = bytes(source.randrange(2) for _ in range(32))
     core.state.xer, core.state.lr, core.state.ctr = value(), value(), source.choice((value(), 1, 2))
-    core.state.msr = source.choice((0, 0x1000, 0x20000)) | (0x4000 if user else 0)
+    core.state.msr = source.choice((0, MSR_FP, MSR_FP | MSR_ME, MSR_CE)) | (MSR_PR if user else 0)
+    for number in range(32):
+        core.state.fpr[number] = source.choice((*DOUBLES, source.getrandbits(64)))
     core.ram.view[FILLED.start : FILLED.stop] = source.randbytes(len(FILLED))
     for number in (*range(272, 280), 26, 27, 58, 59, 61, 62, 256):
         core.spr[number] = value()

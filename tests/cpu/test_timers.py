@@ -58,8 +58,13 @@ def test_time_base_counts_with_the_instructions(core: BareCore) -> None:
     assert reads == [0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 4, 4]
 
 
-@pytest.mark.parametrize("read", [insn("mftb", rT=3, SPR=268), mfspr(3, 526)])
-def test_other_ways_to_read_the_time_base_agree(core: BareCore, read: int) -> None:
+@pytest.mark.parametrize(
+    ("model", "read"),
+    [("e500v2", mfspr(3, 526)), ("e500mc", mfspr(3, 526)), ("e500mc", insn("mftb", rT=3, SPR=268))],
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_other_ways_to_read_the_time_base_agree(engine: str, model: str, read: int) -> None:
+    core = BareCore(engine, model)
     spin(core, 5000)
     core.execute(read)
     assert core.gpr[3] == 2000

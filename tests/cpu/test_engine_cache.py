@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The cache of the compiled engine: what is damaged is built again, and no cache at all only costs time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bare_core import BareCore, li
+from paradrive.cpu.compiled import build, link
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MODEL = "e500v2"
+
+
+@pytest.fixture(scope="module")
+def sound_image() -> bytes:
+    """Return the image that every other test uses, built if need be."""
+    build.load(MODEL)
+    return build.image_path(MODEL).read_bytes()
+
+
+@pytest.fixture
+def compilations(sound_image: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Use an empty cache, and list what is compiled: compiling takes seconds, so the image is at hand."""
+    compiled: list[str] = []
+
+    def compile_image(model: object) -> bytes:
+        compiled.append(model.name)  # type: ignore[attr-defined]
+        return sound_image
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(link, "compile_image", compile_image)
+    return compiled
+
+
+def check_works() -> None:
+    core = BareCore("compiled")
+    core.execute(li(3, 7))
+    assert core.gpr[3] == 7
+
+
+def test_image_is_compiled_once(compilations: list[str]) -> None:
+    for _ in range(3):
+        check_works()
+    assert compilations == [MODEL]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda image: b"",
+        lambda image: image[:7],
+        lambda image: image[:100],
+        lambda image: image[:-1],
+        lambda image: image + b"\0",
+        lambda image: image[:-5000] + bytes([image[-5000] ^ 1]) + image[-4999:],
+        lambda image: image[:9] + bytes([image[9] ^ 1]) + image[10:],
+        lambda image: bytes(len(image)),
+        lambda image: b"\x7fELF" + image[4:],
+    ],
+)
+def test_damaged_image_is_compiled_again_and_replaced(
+    compilations: list[str], sound_image: bytes, damage: Callable[[bytes], bytes]
+) -> None:
+    path = build.image_path(MODEL)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(damage(sound_image))
+    check_works()
+    assert compilations == [MODEL]
+    assert path.read_bytes() == sound_image
+
+
+def test_cache_that_cannot_be_made_does_not_matter(compilations: list[str], tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the directory should be")
+    check_works()
+    check_works()
+    assert compilations == [MODEL] * 2
+
+
+def test_image_appears_in_one_step(
+    compilations: list[str], sound_image: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = build.image_path(MODEL)
+    written: list[tuple[bytes, bool]] = []
+    replace = Path.replace
+
+    def watched(source: Path, target: Path) -> Path:
+        written.append((source.read_bytes(), path.exists()))
+        return replace(source, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    check_works()
+    # Complete, in another file, before there is any at the place where others look.
+    assert written == [(sound_image, False)]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_failure_to_replace_leaves_no_image(compilations: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(source: Path, target: Path) -> Path:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    check_works()
+    assert not build.image_path(MODEL).exists()
+
+
+def test_every_core_has_an_image_of_its_own() -> None:
+    assert build.image_path("e500v2") != build.image_path("e500mc")
+
+
+def test_other_processor_has_another_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = build.image_path(MODEL)
+    monkeypatch.setattr(build, "_host_processor", lambda: "another one")
+    assert build.image_path(MODEL) != here
+
+
+def test_other_sources_have_another_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    source = tmp_path / "arithmetic.py"
+    monkeypatch.setattr(build, "_sources", lambda: iter([source]))
+    paths = set()
+    for text in ("a = 1\n", "a = 2\n"):
+        source.write_text(text)
+        paths.add(build.image_path(MODEL))
+    assert len(paths) == 2
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "isa/arithmetic.py",
+        "isa/spr.py",
+        "isa/operands.py",
+        "cpu/state.py",
+        "cpu/models.py",
+        "cpu/compiled/context.py",
+    ],
+)
+def test_what_the_code_is_made_of_counts_as_a_source(module: str) -> None:
+    assert any(str(path).endswith(f"paradrive/{module}") for path in build._sources())
