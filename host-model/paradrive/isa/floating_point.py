@@ -21,6 +21,7 @@ from paradrive.isa.fpscr import (
     FPRF,
     FR,
     RN,
+    UE,
     VE,
     VXSNAN,
     VXVC,
@@ -84,8 +85,10 @@ def arithmetic(syntax: str, pattern: str, what: str, to: Format, compute: Operat
     """Declare an instruction whose result is of format ``to``."""
 
     def semantics(cpu: Context, i: Any) -> None:
-        result = compute(cpu, i, status(cpu))
-        complete(cpu, i, result, ieee754.result_class(result.bits, to))
+        control = status(cpu)
+        result = compute(cpu, i, control)
+        # An enabled underflow makes normalised numbers of what single precision would denormalise.
+        complete(cpu, i, result, ieee754.result_class(result.bits, DOUBLE if control & UE else to))
 
     semantics.__doc__ = what
     interpreted(syntax, pattern)(semantics)
