@@ -60,30 +60,41 @@ class CodePages:
         self._prepare = prepare
         self._arena, self._start = reserve(MAX_CODE_PAGES * _CODE_PAGE_STRIDE)
         self._made: dict[int, tuple[int, int]] = {}
+        #: The pages that may hold decoded code at present.
+        self._in_use: set[int] = set()
         #: How often the places of pages have been given away.
         self.generation = 0
 
     def __len__(self) -> int:
         return len(self._made)
 
+    def __contains__(self, page: int) -> bool:
+        """Tell whether a page may hold decoded code."""
+        return page in self._in_use
+
     def make(self, page: int, ram_address: int) -> int:
-        """Return the decoded form of a page, an empty one if it has none yet; at most MAX_CODE_PAGES."""
+        """Return the decoded form of a page, an empty one if it has none; at most MAX_CODE_PAGES."""
         made = self._made.get(page)
         if made is None:
             made = self._made[page] = self._start + len(self._made) * _CODE_PAGE_STRIDE, ram_address
             self._prepare(*made)
+        self._in_use.add(page)
         return made[0]
 
-    def empty(self, page: int) -> bool:
-        """Drop what has been decoded of a page; tell whether there was anything."""
-        made = self._made.get(page)
-        if made is not None:
-            self._prepare(*made)
-        return made is not None
+    def use(self, pages: Iterable[int]) -> None:
+        """Note that pages which have been made are executed again."""
+        self._in_use.update(pages)
+
+    def empty(self, page: int) -> None:
+        """Drop what has been decoded of a page."""
+        if page in self._in_use:
+            self._in_use.remove(page)
+            self._prepare(*self._made[page])
 
     def clear(self) -> None:
         """Forget all pages; their places are given to others."""
         self._made.clear()
+        self._in_use.clear()
         self.generation += 1
 
 
@@ -143,9 +154,9 @@ class CompiledEngine:
 
     def _forget_code(self, page: int) -> None:
         """Make a physical page writable: drop its decoded code and whatever leads there."""
-        if self._pages.empty(page):
-            for index in self._fetchers.pop(page, ()):
-                self._words[index + _FETCH] = NO_PAGE
+        self._pages.empty(page)
+        for index in self._fetchers.pop(page, ()):
+            self._words[index + _FETCH] = NO_PAGE
 
     def _protect(self, page: int) -> None:
         """Have the next store to a physical page noticed: it is about to hold decoded code."""
@@ -173,67 +184,91 @@ class CompiledEngine:
             for start, table in zip(_TABLES.values(), tables, strict=True):
                 self._words[start : start + len(_EMPTY_TABLE)] = memoryview(table).cast("I")
             self._fetchers = {page: set(indexes) for page, indexes in fetchers.items()}
+            self._pages.use(fetchers)
 
-    def _find(self, address: int, access: Access) -> int | None:
-        """Return the physical page for ``address``, None where the access raises; changes nothing."""
+    def _entry(self, address: int, access: Access) -> TlbEntry | None:
+        """Return the TLB entry that allows an access, None where it raises; changes nothing."""
         msr = self._words[_MSR]
         space = bool(msr & (MSR_IS if access is Access.FETCH else MSR_DS))
         mmu = self.core.mmu
         entry = mmu.find(address, space, mmu.pids())
-        if entry is None or not entry.permissions & (access if msr & MSR_PR else access >> 1):
-            return None
-        return (entry.rpn | address & entry.size - 1) & ~(PAGE_SIZE - 1)
+        return entry if entry is not None and self._allows(entry, access) else None
+
+    def _allows(self, entry: TlbEntry, access: Access) -> bool:
+        return bool(entry.permissions & (access if self._words[_MSR] & MSR_PR else access >> 1))
+
+    def _index(self, address: int) -> int:
+        """Return where the translation of ``address`` belongs, as an index of words."""
+        start = _TABLES[self._words[_MSR] & MSR_PR]
+        return start + (address >> 12 & TRANSLATIONS - 1) * _WORDS_OF_TRANSLATION
 
     def _fill(self, address: int, access: Access) -> bool:
         """Enter the translation of ``address`` for loads or stores; tell whether that can help."""
-        physical = self._find(address, access)
-        if physical is None:
+        entry = self._entry(address, access)
+        if entry is None:
             return False
-        words = self._words
         page = address & ~(PAGE_SIZE - 1)
-        user = words[_MSR] & MSR_PR
-        index = _TABLES[user] + (address >> 12 & TRANSLATIONS - 1) * _WORDS_OF_TRANSLATION
+        physical = entry.rpn | page & entry.size - 1
+        index = self._index(address)
         memory = self.core.bus.memory_at(physical)
         if memory is None:
-            if words[index + _DEVICE] == page:
-                return False  # what missed in spite of it is for the reference engine: lmw, dcbz ...
-            if self._find(address, Access.WRITE) is None or self._find(address, Access.READ) is None:
-                return False
-            words[index + _READ] = words[index + _WRITE] = NO_PAGE
-            words[index + _DEVICE] = page
-            self._quads[index // 2 + _ADDEND] = (physical - page) & _MASK64
-            return True
+            return self._fill_device(entry, index, page, physical)
         if access is Access.WRITE:
-            if physical == self._find(words[_PC], Access.FETCH):
+            fetched = self._entry(self._words[_PC], Access.FETCH)
+            if (
+                fetched is not None
+                and physical == fetched.rpn | self._words[_PC] & -PAGE_SIZE & fetched.size - 1
+            ):
                 # Code that stores to its own page would lose it before it could store: one step in Python.
                 return False
             self.core.note_store(physical >> 12)
-            self._note(self._writers, physical >> 12, index)
-        if words[index + _READ] != page and words[index + _WRITE] != page:
-            words[index + _READ] = words[index + _WRITE] = NO_PAGE
+        words = self._words
         words[index + _DEVICE] = NO_PAGE
-        host = memory.host_address + physical - memory.base
-        self._quads[index // 2 + _ADDEND] = (host - page) & _MASK64
-        words[index + (_WRITE if access is Access.WRITE else _READ)] = page
+        self._quads[index // 2 + _ADDEND] = (memory.host_address + physical - memory.base - page) & _MASK64
+        words[index + _READ] = page if self._allows(entry, Access.READ) else NO_PAGE
+        if self._may_store(entry, physical >> 12):
+            self._note(self._writers, physical >> 12, index)
+            words[index + _WRITE] = page
+        else:
+            words[index + _WRITE] = NO_PAGE
+        return True
+
+    def _may_store(self, entry: TlbEntry, page: int) -> bool:
+        """Tell whether a store to a physical page may go unnoticed: the page is noted, and holds no code."""
+        noted = page in self.core.stored_pages and page not in self._pages
+        return noted and self._allows(entry, Access.WRITE)
+
+    def _fill_device(self, entry: TlbEntry, index: int, page: int, physical: int) -> bool:
+        """Enter the translation of a page of devices; tell whether that can help."""
+        words = self._words
+        if words[index + _DEVICE] == page:
+            return False  # what missed in spite of it is for the reference engine: lmw, dcbz ...
+        if not self._allows(entry, Access.READ) or not self._allows(entry, Access.WRITE):
+            return False
+        words[index + _READ] = words[index + _WRITE] = NO_PAGE
+        words[index + _DEVICE] = page
+        self._quads[index // 2 + _ADDEND] = (physical - page) & _MASK64
         return True
 
     def _fill_fetch(self, address: int) -> bool:
         """Enter the translation of ``address`` for fetches; tell whether there is code in RAM there."""
-        physical = self._find(address, Access.FETCH)
-        memory = self.core.bus.memory_at(physical) if physical is not None else None
-        if physical is None or memory is None:
+        entry = self._entry(address, Access.FETCH)
+        if entry is None:
+            return False
+        page = address & ~(PAGE_SIZE - 1)
+        physical = entry.rpn | page & entry.size - 1
+        memory = self.core.bus.memory_at(physical)
+        if memory is None:
             return False
         number = physical >> 12
         if len(self._pages) >= MAX_CODE_PAGES:
             self.forget()
         code = self._pages.make(number, memory.host_address + physical - memory.base)
         self._protect(number)
-        words = self._words
-        page = address & ~(PAGE_SIZE - 1)
-        index = _TABLES[words[_MSR] & MSR_PR] + (address >> 12 & TRANSLATIONS - 1) * _WORDS_OF_TRANSLATION
+        index = self._index(address)
         self._note(self._fetchers, number, index)
         self._quads[index // 2 + _CODE] = code
-        words[index + _FETCH] = page
+        self._words[index + _FETCH] = page
         return True
 
     # Execution
@@ -253,6 +288,7 @@ class CompiledEngine:
                 writer(words[_STORE_VALUE])
                 quads[_ANSWER] = ANSWERED
             elif code == _LIMIT:
+                self._finish_access()  # it may have scheduled an event for now
                 return
             else:
                 self._serve(code)
@@ -293,15 +329,15 @@ class CompiledEngine:
         quads = self._quads
         if not quads[_ANSWER]:
             return
-        remaining = quads[_REMAINING]
+        left = max(0, quads[_REMAINING] - 1)
+        quads[_CLOCK_LIMIT] += 1 - quads[_REMAINING]
         quads[_REMAINING] = 1
-        quads[_CLOCK_LIMIT] -= remaining - 1
         while quads[_REMAINING]:
             code = self._code.run(self.core.state.host_address)
             if code != _LIMIT:
                 self._serve(code)
-        quads[_REMAINING] = remaining - 1
-        quads[_CLOCK_LIMIT] += remaining - 1
+        quads[_REMAINING] = left
+        quads[_CLOCK_LIMIT] += left
 
     def _reader(self, code: int) -> Callable[[], int]:
         """Resolve a device read and remember it."""
