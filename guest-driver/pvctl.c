@@ -2,26 +2,39 @@
 /*
  * Paravirtual system controller
  *
- * A device of virtual machines through which the guest powers itself off and
- * resets itself, whichever hypervisor or emulator it runs on.
+ * A device of virtual machines through which the guest powers itself off,
+ * resets itself and reports a crash, and through which the host asks the guest
+ * to do so, whichever hypervisor or emulator it runs on.
  */
 
+#include <linux/array_size.h>
 #include <linux/bitfield.h>
+#include <linux/container_of.h>
 #include <linux/device.h>
 #include <linux/err.h>
+#include <linux/interrupt.h>
 #include <linux/io.h>
+#include <linux/kexec.h>
+#include <linux/limits.h>
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
+#include <linux/panic.h>
+#include <linux/panic_notifier.h>
 #include <linux/platform_device.h>
 #include <linux/property.h>
 #include <linux/reboot.h>
+#include <linux/sysfs.h>
 #include <linux/types.h>
 
 #include "pvctl_regs.h"
 
 /* The major version that this driver knows */
 #define PVCTL_MAJOR			1
+
+/* The events that this driver knows */
+#define PVCTL_EVENTS	(PVCTL_EVENT_SHUTDOWN | PVCTL_EVENT_REBOOT | \
+			 PVCTL_EVENT_CRASH)
 
 /* The range and the meaning of "priority" are those of restart-handler.yaml */
 #define PVCTL_PRIORITY_DEFAULT		192
@@ -30,60 +43,81 @@
 struct pvctl {
 	struct device *dev;
 	void __iomem *base;
+	struct notifier_block panic_nb;
 };
 
-static u32 pvctl_read(struct pvctl *pvctl, unsigned int reg)
+static u32 pvctl_read(struct pvctl *pvctl, enum pvctl_register reg)
 {
 	return ioread32be(pvctl->base + reg);
 }
 
-static void pvctl_write(struct pvctl *pvctl, unsigned int reg, u32 value)
+static void pvctl_write(struct pvctl *pvctl, enum pvctl_register reg, u32 value)
 {
 	iowrite32be(value, pvctl->base + reg);
 }
 
-/* Returns only if the device has refused the command */
-static int pvctl_command(struct pvctl *pvctl, const char *name, u32 command,
-			 u32 argument)
+/* SHUTDOWN and RESET return only if the device has refused them */
+static void pvctl_command(struct pvctl *pvctl, const char *name,
+			  enum pvctl_command command, u32 argument)
 {
+	u32 status;
+
 	pvctl_write(pvctl, PVCTL_ARGUMENT, argument);
 	pvctl_write(pvctl, PVCTL_COMMAND, command);
 
-	dev_err(pvctl->dev, "%s refused, status %u\n", name,
-		pvctl_read(pvctl, PVCTL_STATUS));
-
-	/* Let the next handler try */
-	return NOTIFY_DONE;
+	status = pvctl_read(pvctl, PVCTL_STATUS);
+	if (status != PVCTL_STATUS_OK)
+		dev_err(pvctl->dev, "%s refused, status %u\n", name, status);
 }
 
 static int pvctl_power_off(struct sys_off_data *data)
 {
-	return pvctl_command(data->cb_data, "shutdown", PVCTL_COMMAND_SHUTDOWN,
-			     0);
+	pvctl_command(data->cb_data, "shutdown", PVCTL_COMMAND_SHUTDOWN, 0);
+
+	/* Let the next handler try */
+	return NOTIFY_DONE;
 }
 
 static int pvctl_restart(struct sys_off_data *data)
 {
 	bool warm = data->mode == REBOOT_WARM || data->mode == REBOOT_SOFT;
 
-	return pvctl_command(data->cb_data, "reset", PVCTL_COMMAND_RESET,
-			     warm ? PVCTL_RESET_WARM : PVCTL_RESET_COLD);
+	pvctl_command(data->cb_data, "reset", PVCTL_COMMAND_RESET,
+		      warm ? PVCTL_RESET_WARM : PVCTL_RESET_COLD);
+
+	return NOTIFY_DONE;
 }
 
-static void pvctl_disable(void *data)
+static int pvctl_panic(struct notifier_block *nb, unsigned long code,
+		       void *message)
 {
-	pvctl_write(data, PVCTL_ENABLE, 0);
+	struct pvctl *pvctl = container_of(nb, struct pvctl, panic_nb);
+
+	/* panic() gets here before a crash kernel only if it is told so */
+	pvctl_command(pvctl, "crash report", PVCTL_COMMAND_CRASH,
+		      kexec_crash_loaded() ? PVCTL_CRASH_CRASH_KERNEL :
+					     PVCTL_CRASH_PANICKED);
+
+	return NOTIFY_DONE;
 }
 
-/* Accept what both the host and this driver know */
-static int pvctl_negotiate(struct pvctl *pvctl, u32 *enabled)
+static void pvctl_unregister_panic_notifier(void *data)
 {
-	u32 features = pvctl_read(pvctl, PVCTL_FEATURES);
+	struct pvctl *pvctl = data;
 
-	*enabled = features & (PVCTL_FEATURE_SHUTDOWN | PVCTL_FEATURE_RESET);
-	pvctl_write(pvctl, PVCTL_ENABLE, *enabled);
+	atomic_notifier_chain_unregister(&panic_notifier_list,
+					 &pvctl->panic_nb);
+}
 
-	return devm_add_action_or_reset(pvctl->dev, pvctl_disable, pvctl);
+static int pvctl_register_panic_notifier(struct pvctl *pvctl)
+{
+	pvctl->panic_nb.notifier_call = pvctl_panic;
+	/* The host shall know before another notifier can hang */
+	pvctl->panic_nb.priority = INT_MAX;
+	atomic_notifier_chain_register(&panic_notifier_list, &pvctl->panic_nb);
+
+	return devm_add_action_or_reset(pvctl->dev,
+					pvctl_unregister_panic_notifier, pvctl);
 }
 
 static int pvctl_register_handlers(struct pvctl *pvctl, u32 enabled)
@@ -116,7 +150,76 @@ static int pvctl_register_handlers(struct pvctl *pvctl, u32 enabled)
 					     "cannot register restart handler\n");
 	}
 
+	if (enabled & PVCTL_FEATURE_CRASH)
+		return pvctl_register_panic_notifier(pvctl);
+
 	return 0;
+}
+
+static irqreturn_t pvctl_handle_events(int irq, void *data)
+{
+	struct pvctl *pvctl = data;
+	u32 events = pvctl_read(pvctl, PVCTL_EVENT);
+
+	pvctl_write(pvctl, PVCTL_EVENT, events);
+
+	/* Unless the device is broken, others do not assert the interrupt */
+	if (!(events & PVCTL_EVENTS))
+		return IRQ_NONE;
+
+	if (events & PVCTL_EVENT_CRASH)
+		panic("%s: the host requests a crash", dev_name(pvctl->dev));
+
+	if (events & PVCTL_EVENT_SHUTDOWN) {
+		dev_info(pvctl->dev, "the host requests a shutdown\n");
+		orderly_poweroff(false);
+	} else {
+		dev_info(pvctl->dev, "the host requests a reboot\n");
+		orderly_reboot();
+	}
+
+	return IRQ_HANDLED;
+}
+
+static void pvctl_mask_events(void *data)
+{
+	pvctl_write(data, PVCTL_EVENT_MASK, 0);
+}
+
+static int pvctl_enable_events(struct pvctl *pvctl, int irq)
+{
+	int ret;
+
+	ret = devm_request_threaded_irq(pvctl->dev, irq, NULL,
+					pvctl_handle_events, IRQF_ONESHOT,
+					dev_name(pvctl->dev), pvctl);
+	if (ret)
+		return dev_err_probe(pvctl->dev, ret,
+				     "cannot request interrupt %d\n", irq);
+
+	pvctl_write(pvctl, PVCTL_EVENT_MASK, PVCTL_EVENTS);
+
+	return devm_add_action_or_reset(pvctl->dev, pvctl_mask_events, pvctl);
+}
+
+static void pvctl_disable(void *data)
+{
+	pvctl_write(data, PVCTL_ENABLE, 0);
+}
+
+/* Accept what the host offers and this driver can serve */
+static int pvctl_negotiate(struct pvctl *pvctl, bool has_irq, u32 *enabled)
+{
+	u32 known = PVCTL_FEATURE_SHUTDOWN | PVCTL_FEATURE_RESET |
+		    PVCTL_FEATURE_CRASH | PVCTL_FEATURE_BOOT_REASON;
+
+	if (has_irq)
+		known |= PVCTL_FEATURE_EVENTS;
+
+	*enabled = pvctl_read(pvctl, PVCTL_FEATURES) & known;
+	pvctl_write(pvctl, PVCTL_ENABLE, *enabled);
+
+	return devm_add_action_or_reset(pvctl->dev, pvctl_disable, pvctl);
 }
 
 static int pvctl_probe(struct platform_device *pdev)
@@ -124,7 +227,7 @@ static int pvctl_probe(struct platform_device *pdev)
 	struct device *dev = &pdev->dev;
 	u32 id, version, major, enabled;
 	struct pvctl *pvctl;
-	int ret;
+	int irq, ret;
 
 	pvctl = devm_kzalloc(dev, sizeof(*pvctl), GFP_KERNEL);
 	if (!pvctl)
@@ -134,6 +237,10 @@ static int pvctl_probe(struct platform_device *pdev)
 	pvctl->base = devm_platform_ioremap_resource(pdev, 0);
 	if (IS_ERR(pvctl->base))
 		return PTR_ERR(pvctl->base);
+
+	irq = platform_get_irq_optional(pdev, 0);
+	if (irq < 0 && irq != -ENXIO)
+		return dev_err_probe(dev, irq, "cannot get the interrupt\n");
 
 	id = pvctl_read(pvctl, PVCTL_ID);
 	if (id != PVCTL_ID_PVCT)
@@ -146,7 +253,7 @@ static int pvctl_probe(struct platform_device *pdev)
 		return dev_err_probe(dev, -EOPNOTSUPP,
 				     "unknown major version %u\n", major);
 
-	ret = pvctl_negotiate(pvctl, &enabled);
+	ret = pvctl_negotiate(pvctl, irq > 0, &enabled);
 	if (ret)
 		return ret;
 
@@ -154,11 +261,82 @@ static int pvctl_probe(struct platform_device *pdev)
 	if (ret)
 		return ret;
 
+	if (enabled & PVCTL_FEATURE_EVENTS) {
+		ret = pvctl_enable_events(pvctl, irq);
+		if (ret)
+			return ret;
+	}
+
+	platform_set_drvdata(pdev, pvctl);
 	dev_info(dev, "version %u.%lu, features 0x%x\n", major,
 		 FIELD_GET(PVCTL_VERSION_MINOR, version), enabled);
 
 	return 0;
 }
+
+/* The attributes read the device, which migration may have replaced */
+static ssize_t version_show(struct device *dev, struct device_attribute *attr,
+			    char *buf)
+{
+	u32 version = pvctl_read(dev_get_drvdata(dev), PVCTL_VERSION);
+
+	return sysfs_emit(buf, "%lu.%lu\n",
+			  FIELD_GET(PVCTL_VERSION_MAJOR, version),
+			  FIELD_GET(PVCTL_VERSION_MINOR, version));
+}
+static DEVICE_ATTR_RO(version);
+
+static ssize_t features_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "0x%x\n",
+			  pvctl_read(dev_get_drvdata(dev), PVCTL_ENABLE));
+}
+static DEVICE_ATTR_RO(features);
+
+static const char * const pvctl_boot_reasons[] = {
+	[PVCTL_BOOT_COLD] = "cold",
+	[PVCTL_BOOT_GUEST_RESET] = "guest-reset",
+	[PVCTL_BOOT_HOST_RESET] = "host-reset",
+	[PVCTL_BOOT_AFTER_CRASH] = "after-crash",
+};
+
+static ssize_t boot_reason_show(struct device *dev,
+				struct device_attribute *attr, char *buf)
+{
+	u32 reason = pvctl_read(dev_get_drvdata(dev), PVCTL_BOOT_REASON);
+
+	if (reason >= ARRAY_SIZE(pvctl_boot_reasons))
+		return sysfs_emit(buf, "unknown\n");
+
+	return sysfs_emit(buf, "%s\n", pvctl_boot_reasons[reason]);
+}
+static DEVICE_ATTR_RO(boot_reason);
+
+static struct attribute *pvctl_attrs[] = {
+	&dev_attr_version.attr,
+	&dev_attr_features.attr,
+	&dev_attr_boot_reason.attr,
+	NULL
+};
+
+static umode_t pvctl_attr_is_visible(struct kobject *kobj,
+				     struct attribute *attr, int index)
+{
+	struct pvctl *pvctl = dev_get_drvdata(kobj_to_dev(kobj));
+
+	if (attr == &dev_attr_boot_reason.attr &&
+	    !(pvctl_read(pvctl, PVCTL_ENABLE) & PVCTL_FEATURE_BOOT_REASON))
+		return 0;
+
+	return attr->mode;
+}
+
+static const struct attribute_group pvctl_group = {
+	.attrs = pvctl_attrs,
+	.is_visible = pvctl_attr_is_visible,
+};
+__ATTRIBUTE_GROUPS(pvctl);
 
 static const struct of_device_id pvctl_of_match[] = {
 	{ .compatible = "qemu,pvctl" },
@@ -170,6 +348,7 @@ static struct platform_driver pvctl_driver = {
 	.driver = {
 		.name = "pvctl",
 		.of_match_table = pvctl_of_match,
+		.dev_groups = pvctl_groups,
 	},
 	.probe = pvctl_probe,
 };
