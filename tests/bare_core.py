@@ -42,6 +42,7 @@ VECTORS = 0x20000
 
 MSR_WE, MSR_CE, MSR_EE, MSR_PR, MSR_FP, MSR_ME = 0x40000, 0x20000, 0x8000, 0x4000, 0x2000, 0x1000
 MSR_DE, MSR_IS, MSR_DS = 0x200, 0x20, 0x10
+HID0_NAP = 0x400000
 
 
 @cache
@@ -97,7 +98,7 @@ class RecordingBus:
     #: What the device's registers read as, cut to the size of the access.
     answer: int = 0x81828384
     #: Called within each device access, after it has been recorded.
-    on_access: Callable[[], None] = lambda: None
+    on_access: Callable[[], object] = lambda: None
 
     def memory_at(self, address: int) -> Memory | None:
         for memory in self.memories:
@@ -156,6 +157,7 @@ class BareCore:
         tlb1[0] = TlbEntry(epn=0, rpn=0, size=RAM_PAGE_SIZE)
         tlb1[1] = TlbEntry(epn=DEVICE, rpn=DEVICE_PHYSICAL)
         self.spr[spr.IVPR] = VECTORS
+        self.spr[spr.HID0] = HID0_NAP
         for number in range(16):
             self.spr[spr.IVOR0 + number] = 0x100 * number
         self.state.pc = CODE

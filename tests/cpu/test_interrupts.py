@@ -287,8 +287,13 @@ def test_masked_interrupt_does_not_wake_it(core: BareCore) -> None:
 
 def test_skip_to_lets_time_pass_and_executes_nothing(core: BareCore) -> None:
     wait(core)
-    seen = []
-    core.clock.at(5000, lambda: (seen.append(core.clock.now()), core.vcpu.set_external_interrupt(True)))
+    seen: list[int] = []
+
+    def strike() -> None:
+        seen.append(core.clock.now())
+        core.vcpu.set_external_interrupt(True)
+
+    core.clock.at(5000, strike)
     core.vcpu.skip_to(4000)
     assert (core.clock.now(), seen) == (4000, [])
     assert core.vcpu.run(10) is RunExit.IDLE

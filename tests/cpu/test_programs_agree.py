@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import pytest
 from engine_pair import REPEATABLE, SEEDS, Pair, put_handlers, random_word, randomise
@@ -72,7 +73,7 @@ def test_program_does_the_same_on_both_engines(pair: Pair, seed: int, length: in
 
 def test_program_at_the_end_of_a_page_goes_on_in_the_next(pair: Pair) -> None:
     for seed in range(10):
-        pair.prepare(lambda core, seed=seed: start_program(core, seed, 30, at=CODE + PAGE - 60))
+        pair.prepare(partial(start_program, seed=seed, length=30, at=CODE + PAGE - 60))
         pair.each(lambda core: core.vcpu.run(2500))
 
 

@@ -16,7 +16,7 @@ def branch_conditionally(core: BareCore, options: int, *, count: int = 0, bit: i
     """Execute bc at CODE on CR bit 7 and return pc."""
     core.state.ctr, core.state.cr[7] = count, bit
     core.execute(insn("bc", BO=options, BI=7, BD=(TARGET - CODE) // 4, LK=link))
-    return core.state.pc
+    return int(core.state.pc)
 
 
 @pytest.mark.parametrize(
