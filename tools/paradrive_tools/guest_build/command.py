@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 #: Cross compiler's prefix, as Kbuild's CROSS_COMPILE takes it.
 CROSS_COMPILE = "powerpc-linux-gnu-"
 CROSS_COMPILER = f"{CROSS_COMPILE}gcc"
+STRIP = f"{CROSS_COMPILE}strip"
 
 #: The Debian package of each tool that a message may have to name.
 _PACKAGES = {
     CROSS_COMPILER: "gcc-powerpc-linux-gnu",
+    STRIP: "binutils-powerpc-linux-gnu",
     "dpkg-query": "dpkg",
     "dtc": "device-tree-compiler",
     "make": "make",

@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
-from paradrive_tools.guest_build.command import run
+from paradrive_tools.guest_build.command import STRIP, run
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.kernel import KBUILD_ARGUMENTS
 from paradrive_tools.guest_build.paths import BUILD, DRIVER_SOURCES
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Driver(NamedTuple):
@@ -48,16 +46,29 @@ class Driver(NamedTuple):
 PVCTL = Driver(DRIVER_SOURCES, "pvctl.ko")
 
 
-def ensure_module(cpu: str, kernel: Path, driver: Driver) -> Path:
+class Module(NamedTuple):
+    """A driver's module: with debugging information for the host, and without it for the guest to load."""
+
+    file: Path
+    stripped: Path
+
+
+def ensure_module(cpu: str, kernel: Path, driver: Driver) -> Module:
     """Return the driver's module for the kernel in the directory ``kernel``, building it if need be."""
     directory = BUILD / cpu / "drivers" / driver.module.removesuffix(".ko")
-    module = directory / driver.module
+    module = Module(directory / driver.module, directory / "stripped" / driver.module)
 
     def build() -> None:
         driver.copy(directory)
-        driver.make(directory, kernel)
-        if not module.is_file():
+        # As the kernel's configuration has no debugging information, Kbuild would leave it out.
+        driver.make(directory, kernel, "KCFLAGS=-g")
+        if not module.file.is_file():
             raise BuildError(f"the Makefile in {driver.sources} makes no {driver.module}")
 
-    refresh(module, (*driver.files(), kernel.resolve() / "Module.symvers"), build)
+    def strip() -> None:
+        run([STRIP, "--strip-debug", "-o", str(module.stripped), str(module.file)], purpose=driver.module)
+
+    # This file is an input too: it says how Kbuild is called.
+    refresh(module.file, (*driver.files(), kernel.resolve() / "Module.symvers", Path(__file__)), build)
+    refresh(module.stripped, (module.file,), strip)
     return module

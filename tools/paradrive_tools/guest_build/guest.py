@@ -26,7 +26,10 @@ CPUS = tuple(_TREES)
 
 @dataclass(frozen=True)
 class GuestFiles:
-    """What a ppce500 boots: kernel (ELF), initial RAM disk (cpio), device tree blob; and pvctl's module."""
+    """What a ppce500 boots: kernel (ELF), initial RAM disk (cpio), device tree blob; and pvctl's module.
+
+    The module has debugging information, which the one in the RAM disk lacks.
+    """
 
     kernel: Path
     initrd: Path
@@ -49,7 +52,7 @@ def ensure_guest(cpu: str = "e500v2", *, drivers: Sequence[Driver] = ()) -> Gues
         modules = [ensure_module(cpu, kernel, driver) for driver in (PVCTL, *drivers)]
         return GuestFiles(
             kernel=kernel / "vmlinux",
-            initrd=ensure_initramfs(cpu, kernel, modules),
+            initrd=ensure_initramfs(cpu, kernel, [module.stripped for module in modules]),
             dtb=ensure_tree(_TREES[cpu]),
-            module=modules[0],
+            module=modules[0].file,
         )
