@@ -103,13 +103,12 @@ static void load_modules(void)
 /* Runs a program until it ends */
 static void run_program(const char *path)
 {
-	char *argv[] = { (char *)path, NULL };
 	char predicate[32] = " exited with ";
 	int status;
 	pid_t child = fork();
 
 	if (child == 0) {
-		execve(path, argv, environ);
+		execve(path, (char *[]){ (char *)path, NULL }, environ);
 		say_failed(path);
 		exit(127);
 	}
