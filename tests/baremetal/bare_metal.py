@@ -60,9 +60,9 @@ def build(program: Path, cpu: str) -> Path:
 def output_of_qemu(elf: Path, cpu: str) -> str:
     """Return what a program prints on QEMU, where one instruction takes 1 ns as on the model."""
     require(QEMU, "qemu-system-ppc")
-    machine = ("-M", "ppce500", "-cpu", cpu, "-m", str(MEMORY_MIB), "-nic", "none", "-nographic", "-no-reboot")
+    machine = ("-M", "ppce500", "-cpu", cpu, "-m", str(MEMORY_MIB), "-nic", "none", "-icount", "shift=0")
     run = subprocess.run(
-        [QEMU, *machine, "-icount", "shift=0", "-kernel", str(elf)],
+        [QEMU, *machine, "-nographic", "-no-reboot", "-kernel", str(elf)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         timeout=TIME_LIMIT,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CPUS = ("e500v2", "e500mc")
 ONLY_ON = {"tlbilx": "e500mc"}
 #: Would take the reference engine seconds.
-LONG = ("unaligned",)
+LONG = ("unaligned", "multiple")
 
 #: Each program ends by asking the guts for a reset, or by a watchdog that does.
 END = "ResetLimit\n"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from paradrive.machine.outcome import Outcome
 
 PVCTL = "/platform@f00000000/pvctl@0"
+#: A program that waits for an interrupt which never comes: HID0[NAP], then MSR[WE].
+IDLE = "lis 3, 0x40 ; mtspr 1008, 3 ; lis 3, 4 ; mtmsr 3 ; isync ; b ."
 
 
 class Boot(Protocol):

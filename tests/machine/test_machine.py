@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from program_guest import PVCTL, printed_by, run
+from program_guest import IDLE, PVCTL, printed_by, run
 
 from paradrive.devices.pvctl import BootReason, Pvctl
 from paradrive.machine import machine as machine_module
@@ -41,7 +41,7 @@ def test_spinning_guest_makes_no_progress_and_is_told_where(boot: Boot) -> None:
 
 
 def test_guest_that_waits_for_nothing_makes_no_progress(boot: Boot) -> None:
-    outcome = run(boot("lis 3, 4 ; mtmsr 3 ; isync ; b ."))
+    outcome = run(boot(IDLE))
     assert isinstance(outcome, NoProgress)
     assert "idles" in outcome.reason
 
@@ -60,7 +60,7 @@ IDLE_FOR_EVER = """
     lis 3, handler@h ; mtspr 63, 3 ; li 3, handler@l ; mtspr 410, 3
     lis 3, 1 ; mtspr 22, 3 ; mtspr 54, 3
     lis 3, 0x0440 ; mtspr 340, 3
-    lis 3, 4 ; ori 3, 3, 0x8000 ; mtmsr 3 ; isync
+    lis 3, 0x40 ; mtspr 1008, 3 ; lis 3, 4 ; ori 3, 3, 0x8000 ; mtmsr 3 ; isync
 again: b again
     .balign 16
 handler: lis 3, 0x0800 ; mtspr 336, 3 ; rfi
@@ -164,9 +164,7 @@ def test_panicked_guest_that_spins_has_panicked(boot: Boot, monkeypatch: pytest.
     assert run(machine) == Panicked("Kernel panic")
 
 
-@pytest.mark.parametrize(
-    "end", ["store32 rstcr, 2 ; b .", "shutdown 0 ; b .", "lis 3, 4 ; mtmsr 3 ; isync ; b ."]
-)
+@pytest.mark.parametrize("end", ["store32 rstcr, 2 ; b .", "shutdown 0 ; b .", IDLE])
 def test_panicked_guest_that_ends_has_panicked(boot: Boot, end: str) -> None:
     machine = boot(end)
     machine.clock.at(1, lambda: machine.panicked("Kernel panic"))

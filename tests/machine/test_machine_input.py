@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from program_guest import printed_by, run
+from program_guest import IDLE, printed_by, run
 
 from paradrive.machine import machine as machine_module
 from paradrive.machine.outcome import NoProgress, PoweredOff
@@ -59,7 +59,7 @@ def test_budget_counts_from_the_last_byte_while_input_may_come(boot: Boot) -> No
 
 
 def test_time_passes_while_the_host_waits(boot: Boot) -> None:
-    machine = boot("lis 3, 4 ; mtmsr 3 ; isync ; b .")
+    machine = boot(IDLE)
     host = Typist(wait=b"x", after=123_456_789)
     run(machine, host=host)
     assert host.waits == [None]
@@ -85,9 +85,7 @@ class Flood:
         return self.poll(), 0
 
 
-@pytest.mark.parametrize(
-    "program", ["spin: b spin", "lis 3, 4 ; mtmsr 3 ; isync ; b ."], ids=["spinning", "idle"]
-)
+@pytest.mark.parametrize("program", ["spin: b spin", IDLE], ids=["spinning", "idle"])
 def test_input_which_the_guest_does_not_take_stays_with_the_host(
     boot: Boot, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
@@ -105,5 +103,5 @@ def test_input_without_a_console_stays_with_the_host(
         '/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi" &serial0 { status = "disabled"; };'
     )
     host = Flood()
-    assert isinstance(run(boot("lis 3, 4 ; mtmsr 3 ; isync ; b .", tree), host=host), NoProgress)
+    assert isinstance(run(boot(IDLE, tree), host=host), NoProgress)
     assert host.given == 0

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from paradrive.cpu.clock import Clock
     from paradrive.cpu.models import CpuModel
 
+#: DOZE, NAP and SLEEP: MSR[WE] waits only if one of them is set (e500 core manual, 2.10.1).
+HID0_POWER_SAVING = 0x00E00000
+
 #: At most this many different unimplemented instructions are counted by name.
 UNIMPLEMENTED_NAMES = 256
 
@@ -184,7 +187,7 @@ class Core:
             _PACK[size](view, place + within, value)
 
     def require_pages(self, address: int, size: int, access: Access) -> None:
-        """Raise what ``access`` to ``size`` bytes, at most a page, raises; DEAR is within the page that refuses."""
+        """Raise what ``access`` to at most a page of bytes raises; DEAR is within the page that refuses."""
         self.page_at(address, access)
         second = (address + size - 1) & 0xFFFFF000
         if second != address & 0xFFFFF000:
@@ -222,7 +225,7 @@ class Core:
         old, value = self.state.msr, value & self.model.msr_mask
         self.state.msr = value
         self.msr_changed(old)
-        if value & MSR_WE:
+        if value & MSR_WE and self.state.spr[spr.HID0] & HID0_POWER_SAVING:
             self.state.pending |= PENDING_WAIT
 
     def enter(self, raised: GuestInterrupt, address: int) -> None:

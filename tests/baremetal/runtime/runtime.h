@@ -77,7 +77,7 @@ struct mas tlbsx(u32 address, u32 pid, u32 space);
 void tlbivax(u32 operand);
 struct mas read_mas(void);
 
-/* Without MAS0[NV], which QEMU does not take from tlbwe as the e500 does (core manual, 12.3.2) */
+/* Without MAS0[NV], which QEMU does not take from tlbwe as the e500 does (core manual, 2.12.5.1) */
 #define MAS0_WITHOUT_NV	0xffff0000
 
 #endif
