@@ -6,6 +6,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from paradrive.cpu import saved_core
 from paradrive.cpu.core import Core
 from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.cpu.reference import Reference
@@ -13,7 +14,7 @@ from paradrive.cpu.state import PENDING_RESET, PENDING_STOP, PENDING_WAIT, CoreS
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from paradrive.cpu.clock import Clock
     from paradrive.cpu.mmu import Mmu, TlbEntry
@@ -211,6 +212,22 @@ class Vcpu:
             self._last_snapshot = snapshot
         core.stored_pages.clear()
         core.timers.load(snapshot.timers)
+
+    def save(self) -> dict[str, object]:
+        """Return the state, between two runs, as JSON can hold it; see `saved_core`."""
+        return saved_core.save(self.core) | {"time": self._now(), "skipped": self._skipped}
+
+    def load(self, saved: Mapping[str, object]) -> None:
+        """Continue from ``save`` of a `Vcpu` of the same model; the clock's events must have been cleared.
+
+        Raises ValueError when the state is newer than this version, or malformed.
+        """
+        saved_core.check_version(saved, saved_core.STATE_VERSION)
+        now = saved_core.integer(saved, "time", saved_core.MAX_TIME)
+        self._skipped = saved_core.integer(saved, "skipped", now + 1)
+        self.state.clock_limit, self.state.remaining, self._end = now, 0, now
+        saved_core.load(self.core, saved)
+        self.engine.forget()
 
     def set_external_interrupt(self, level: bool) -> None:
         """Drive the external interrupt input."""
