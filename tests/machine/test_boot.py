@@ -33,7 +33,7 @@ class Memory:
 
 
 def kernel_of(size: int, start: int = 0, data: bytes = b"\x48\0\0\0") -> Kernel:
-    return Kernel("vmlinux", (Segment(0xC000_0000, start, memoryview(data), size),), start)
+    return Kernel("vmlinux", (Segment(0xC000_0000, start, memoryview(data), size),), start, b"")
 
 
 def boot(

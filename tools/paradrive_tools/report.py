@@ -4,12 +4,9 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paradrive.machine.inputs import InputError
+from paradrive.machine.outputs import write_output
 
 if TYPE_CHECKING:
     from paradrive.machine.machine import Machine
@@ -36,16 +33,4 @@ def report(machine: Machine, verdict: Verdict, seconds: float) -> dict[str, obje
 def write_report(path: str, machine: Machine, verdict: Verdict, seconds: float) -> None:
     """Write the report to a file, which is complete or untouched; InputError when that cannot be done."""
     text = json.dumps(report(machine, verdict, seconds), indent=2) + "\n"
-    try:
-        target = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123 (a descriptor)
-                file.write(text)
-            os.chmod(temporary, 0o644)  # noqa: PTH101
-            os.replace(temporary, target)  # noqa: PTH105
-        except BaseException:
-            os.unlink(temporary)  # noqa: PTH108
-            raise
-    except (OSError, ValueError) as error:
-        raise InputError(path, getattr(error, "strerror", None) or str(error)) from None
+    write_output(path, [text.encode()])

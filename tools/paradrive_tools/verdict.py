@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.machine.inputs import InputError, read_input
 from paradrive.machine.outcome import NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
 from paradrive_tools import exit_status, run
 
@@ -54,13 +53,9 @@ class _Names:
 
     def __init__(self, machine: Machine) -> None:
         from paradrive.guest.symbols import Symbols
-        from paradrive.machine.elf_kernel import MAX_KERNEL_SIZE
 
         self._kernel = machine.kernel
-        try:
-            self._symbols = Symbols.read(read_input(self._kernel.source, MAX_KERNEL_SIZE))
-        except InputError:  # gone since it was loaded
-            self._symbols = Symbols([])
+        self._symbols = Symbols.read(self._kernel.contents)
 
     def of(self, address: int) -> str:
         """Return the name and the address; early on a kernel runs at physical addresses."""

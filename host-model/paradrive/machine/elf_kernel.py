@@ -44,11 +44,15 @@ class Segment(NamedTuple):
 
 
 class Kernel(NamedTuple):
-    """A loadable kernel; ``entry`` is the physical address of its first instruction."""
+    """A loadable kernel; ``entry`` is the physical address of its first instruction.
+
+    ``contents`` is the whole ELF file.
+    """
 
     source: str
     segments: tuple[Segment, ...]
     entry: int
+    contents: bytes
 
     @property
     def start(self) -> int:
@@ -85,7 +89,7 @@ def parse_kernel(contents: bytes, source: str) -> Kernel:
     )
     if not segments:
         raise KernelError(source, "has no loadable segment")
-    return Kernel(source, segments, _physical_entry(segments, entry, source))
+    return Kernel(source, segments, _physical_entry(segments, entry, source), contents)
 
 
 def _check_header(contents: bytes, source: str) -> tuple[bytes, int]:

@@ -14,7 +14,7 @@ from paradrive.cpu.clock import NANOSECONDS_PER_SECOND, Clock
 from paradrive.cpu.models import CPU_MODELS, CpuModel
 from paradrive.cpu.vcpu import RunExit, Vcpu
 from paradrive.devices.bus import Bus
-from paradrive.devices.pvctl import BootReason, CrashKind, Pvctl, ResetKind
+from paradrive.devices.pvctl import BootReason, Pvctl
 from paradrive.devices.ram import Ram
 from paradrive.machine import boot
 from paradrive.machine.board import board_named, populate
@@ -24,10 +24,10 @@ from paradrive.machine.outcome import (
     NoProgress,
     Outcome,
     Panicked,
-    PoweredOff,
     ResetLimit,
 )
-from paradrive.machine.snapshot import MachineSnapshot, copy_pages, differing_pages, restore_pages
+from paradrive.machine.pvctl_host import MachinePvctlHost
+from paradrive.machine.snapshot import MachineSnapshot, Progress, copy_pages, differing_pages, restore_pages
 from paradrive.machine.wiring import Surroundings, Wiring
 
 if TYPE_CHECKING:
@@ -44,8 +44,11 @@ SLICE = 5_000_000
 ENOUGH_INPUT = 4096
 #: Instructions in which a kernel that has panicked may still print, call its notifiers and reset.
 PANIC_GRACE = 100_000_000
+#: What is remembered of a line on the console that the guest does not end, in bytes.
+MAX_CONSOLE_LINE = 4096
 #: Guest time, in nanoseconds, that a guest may idle without a word when nobody can wake it.
 IDLE_LIMIT = 60 * NANOSECONDS_PER_SECOND
+_NEWLINE = 0x0A
 
 
 class Host(Protocol):
@@ -96,12 +99,15 @@ class Machine:
     def __init__(self, configuration: Configuration, transmit: Callable[[int], None]) -> None:
         tree = configuration.tree
         board = board_named(configuration.machine)
+        self.name = board.name
         self.cpu_model = cpu_named(configuration.cpu)
         self.kernel = configuration.kernel
         self.clock = Clock()
         self.bus = Bus()
         self.resets = 0
         self._transmit = transmit
+        self._console_line = bytearray()
+        self._appointment: tuple[int, Callable[[], None]] | None = None
         self._outcome: Outcome | None = None
         self._reset_requested = False
         self._panic_message: str | None = None
@@ -112,7 +118,7 @@ class Machine:
 
         if configuration.memory_size is not None:
             tree.set_memory_size(configuration.memory_size)
-        memories = self._memories = self._create_memory(tree)
+        self.memories = self._create_memory(tree)
         wiring = Wiring(
             Surroundings(
                 self.clock,
@@ -120,7 +126,7 @@ class Machine:
                 interrupt_cpu=lambda level: self.vcpu.set_external_interrupt(level),
                 transmit=self._console_byte,
                 reset_requested=self.request_reset,
-                pvctl_host=_PvctlHost(self),
+                pvctl_host=MachinePvctlHost(self),
             ),
             tree.console_node(),
         )
@@ -129,8 +135,8 @@ class Machine:
         self.console = wiring.console
         self.vcpu = self._create_vcpu(configuration, wiring)
         self.bus.on_change = self.vcpu.memory_changed
-        self._images = boot.prepare(
-            configuration.kernel, tree, configuration.initrd, configuration.command_line, memories
+        self.images = boot.prepare(
+            configuration.kernel, tree, configuration.initrd, configuration.command_line, self.memories
         )
         self._start(BootReason.COLD)
 
@@ -177,10 +183,10 @@ class Machine:
                 device.boot_reason = reason
         self._panic_message = None
         self._reset_requested = False
-        self._images.load()
-        for address, size in self._images.ranges():
+        self.images.load()
+        for address, size in self.images.ranges():
             self.vcpu.note_written(address, size)
-        self._images.enter(self.vcpu)
+        self.images.enter(self.vcpu)
 
     def reset(self, reason: BootReason) -> None:
         """Reboot the guest: RAM keeps what the boot images do not overwrite, as on a board."""
@@ -195,8 +201,8 @@ class Machine:
         self._last_snapshot = MachineSnapshot(
             self.vcpu.snapshot(),
             {path: device.save() for path, device in self.devices.items()},
-            copy_pages(self._memories),
-            self.resets,
+            copy_pages(self.memories),
+            self.progress,
         )
         return self._last_snapshot
 
@@ -211,9 +217,52 @@ class Machine:
         self.vcpu.restore(snapshot.vcpu)
         for path, device in self.devices.items():
             device.load(snapshot.devices[path])
-        self.resets = snapshot.resets
-        self._panic_message, self._reset_requested = None, False
+        self.progress = snapshot.progress
+
+    @property
+    def progress(self) -> Progress:
+        """What the machine itself remembers of its guest."""
+        return Progress(
+            self.resets,
+            self._reset_requested,
+            self._panic_message,
+            self._panic_deadline,
+            bytes(self._console_line),
+        )
+
+    @progress.setter
+    def progress(self, progress: Progress) -> None:
+        self.resets, self._reset_requested, self._panic_message, self._panic_deadline, line = progress
+        self._console_line[:] = line
         self._note_activity()
+
+    def save(self, path: str) -> None:
+        """Save the machine, between two runs or from `call_at`; InputError when the file cannot be written.
+
+        The file is complete or untouched; `saved_machine` says what is in it.
+        """
+        # Imported only here: most runs neither save nor load.
+        from paradrive.machine import saved_machine
+
+        saved_machine.save(self, path)
+
+    @classmethod
+    def load(
+        cls,
+        path: str,
+        transmit: Callable[[int], None],
+        *,
+        engine: Literal["compiled", "reference"] = "compiled",
+        models: Mapping[str, Connect] = MappingProxyType({}),
+    ) -> Machine:
+        """Return a machine that continues where one was saved, in whichever process and with either engine.
+
+        ``models`` are device models besides the board's, as then. Raises InputError when the file is damaged,
+        newer than this version, or of a machine that cannot be made here.
+        """
+        from paradrive.machine import saved_machine
+
+        return saved_machine.load(path, transmit, engine=engine, models=models)
 
     def destroy(self) -> None:
         """Let go of what the machine holds; it is not used any more after."""
@@ -245,7 +294,17 @@ class Machine:
 
     def _console_byte(self, byte: int) -> None:
         self._note_activity()
+        self._console_line.append(byte)
+        if byte == _NEWLINE or len(self._console_line) == MAX_CONSOLE_LINE:
+            self._console_line.clear()
         self._transmit(byte)
+
+    def call_at(self, instructions: int, action: Callable[[], None]) -> None:
+        """Let ``run`` call ``action`` once, between two instructions, when so many have been executed in all.
+
+        There is one such appointment at most; a new one takes the place of the old.
+        """
+        self._appointment = instructions, action
 
     def _takes_input(self) -> bool:
         """Tell whether the host shall be asked for input; it could have any amount of it."""
@@ -271,6 +330,12 @@ class Machine:
         start, resets = self.vcpu.instructions, self.resets
         self._outcome = None
         while self._outcome is None:
+            if self._reset_requested and self._panic_message is None:
+                if self.resets - resets == reset_limit:
+                    self._outcome = ResetLimit(reset_limit)
+                    break
+                self.reset(BootReason.GUEST_RESET)
+            uninterrupted = self._until_appointment()
             if host is not None and self._takes_input():
                 self._receive(host.poll())
             attended = host is not None and host.is_open()
@@ -279,13 +344,19 @@ class Machine:
             if remaining <= 0:
                 self._outcome = self._no_progress(f"it has executed {budget} instructions")
                 break
-            self._handle(self.vcpu.run(min(remaining, SLICE)), host if attended else None)
-            if self._reset_requested and self._outcome is None and self._panic_message is None:
-                if self.resets - resets == reset_limit:
-                    self._outcome = ResetLimit(reset_limit)
-                else:
-                    self.reset(BootReason.GUEST_RESET)
+            self._handle(self.vcpu.run(min(remaining, uninterrupted)), host if attended else None)
         return self._outcome
+
+    def _until_appointment(self) -> int:
+        """Keep the appointment if it is due; return how many instructions to execute until the next look."""
+        if self._appointment is None:
+            return SLICE
+        when, action = self._appointment
+        if self.vcpu.instructions < when:
+            return min(SLICE, when - self.vcpu.instructions)
+        self._appointment = None
+        action()
+        return SLICE
 
     def _handle(self, run_exit: RunExit, host: Host | None) -> None:
         if run_exit is RunExit.IDLE:
@@ -320,21 +391,3 @@ class Machine:
 
     def _no_progress(self, reason: str) -> NoProgress:
         return NoProgress(reason, self.vcpu.state.pc, self.vcpu.state.lr)
-
-
-class _PvctlHost:
-    """What pvctl asks of the machine."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-
-    def shutdown(self, code: int) -> None:
-        self._machine.end(PoweredOff(code))
-
-    def reset(self, kind: ResetKind) -> None:
-        self._machine.request_reset()
-
-    def crash(self, kind: CrashKind) -> None:
-        # A crash kernel that takes over goes on with its work: it ends the guest itself.
-        if kind is CrashKind.PANICKED:
-            self._machine.panicked("reported through pvctl")

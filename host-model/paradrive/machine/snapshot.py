@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     from paradrive.devices.bus import Bus
     from paradrive.devices.device import State
 
-_EMPTY_PAGE = bytes(PAGE_SIZE)
+EMPTY_PAGE = bytes(PAGE_SIZE)
+
+
+class Progress(NamedTuple):
+    """What the machine itself remembers of its guest."""
+
+    resets: int
+    #: The guest has asked for a reset, which the next run begins with.
+    reset_requested: bool
+    #: What is known of a panic, and how many executed instructions end it if nothing else does.
+    panic_message: str | None
+    panic_deadline: int
+    #: The line on the console which the guest has not ended.
+    console_line: bytes
 
 
 class MachineSnapshot(NamedTuple):
@@ -28,7 +41,7 @@ class MachineSnapshot(NamedTuple):
     vcpu: VcpuSnapshot
     devices: Mapping[str, State]
     pages: Mapping[int, bytes]
-    resets: int
+    progress: Progress
 
 
 def copy_pages(memories: Iterable[Memory]) -> dict[int, bytes]:
@@ -37,7 +50,7 @@ def copy_pages(memories: Iterable[Memory]) -> dict[int, bytes]:
     for memory in memories:
         for offset in range(0, memory.size, PAGE_SIZE):
             page = bytes(memory.view[offset : offset + PAGE_SIZE])
-            if page != _EMPTY_PAGE:
+            if page != EMPTY_PAGE:
                 pages[(memory.base + offset) // PAGE_SIZE] = page
     return pages
 
@@ -55,4 +68,4 @@ def restore_pages(bus: Bus, numbers: Iterable[int], pages: Mapping[int, bytes]) 
         memory = bus.memory_at(number * PAGE_SIZE)
         if memory is not None:
             offset = number * PAGE_SIZE - memory.base
-            memory.view[offset : offset + PAGE_SIZE] = pages.get(number, _EMPTY_PAGE)
+            memory.view[offset : offset + PAGE_SIZE] = pages.get(number, EMPTY_PAGE)

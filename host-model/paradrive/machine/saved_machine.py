@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Saving a machine to a file, and continuing from it in another process as if nothing had happened.
+
+The file (`state_file`) is all that is needed. Its parts:
+
+- ``state``, JSON: the core by the names of its registers (`paradrive.cpu.saved_core`), each device's state by
+  the path of its node, and what the machine itself remembers of the guest (`Progress`);
+- ``kernel``, ``tree`` and, where there is one, ``initrd``: the images as they are booted, which every later
+  reset loads again. The machine is built from this tree;
+- ``pages``, 32-bit numbers, ascending: the physical pages which are not as the images leave an empty RAM,
+  and ``ram``, their contents, as one zlib stream. A booted kernel has changed few pages besides its own.
+
+Not in the file is what belongs to the host: the engine, device models besides the board's, what devices offer
+(pvctl's features), the output so far, and the records of what the guest did wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from typing import TYPE_CHECKING, Literal
+
+from paradrive.cpu.models import CPU_MODELS
+from paradrive.cpu.ports import PAGE_SIZE
+from paradrive.cpu.saved_core import MAX_TIME, integer
+from paradrive.devices.ram import Ram
+from paradrive.machine.board import BOARDS
+from paradrive.machine.boot import Initrd
+from paradrive.machine.devicetree import DeviceTree
+from paradrive.machine.elf_kernel import parse_kernel
+from paradrive.machine.inputs import InputError
+from paradrive.machine.machine import Configuration, Machine
+from paradrive.machine.snapshot import EMPTY_PAGE, Progress, copy_pages, restore_pages
+from paradrive.machine.state_file import Contents, parse_object, read, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from paradrive.machine.board import Connect
+
+#: Bounds of what a file may make the host allocate: 1 GiB of RAM that is not empty, and the text of states.
+MAX_PAGES = 1 << 18
+MAX_STATE_SIZE = 1 << 21
+#: zlib's fastest: slower ones make the file a fifth smaller, and take five times as long.
+_COMPRESSION_LEVEL = 1
+_PAGE_NUMBER_SIZE = 4
+
+
+def save(machine: Machine, path: str) -> None:
+    """Save ``machine``, which is between two instructions; InputError when that cannot be done."""
+    progress = machine.progress
+    state = {
+        "cpu": machine.vcpu.save(),
+        "devices": {node: device.save() for node, device in machine.devices.items()},
+        "progress": progress._asdict() | {"console_line": progress.console_line.decode("latin-1")},
+    }
+    pages = _changed_pages(machine)
+    images = machine.images
+    parts = {
+        "state": json.dumps(state).encode("ascii"),
+        "tree": images.device_tree.contents,
+        "kernel": images.kernel.contents,
+        "pages": struct.pack(f">{len(pages)}I", *pages),
+        "ram": zlib.compress(b"".join(pages.values()), _COMPRESSION_LEVEL),
+    }
+    if images.initrd is not None:
+        parts["initrd"] = images.initrd.contents
+    if len(pages) > MAX_PAGES or len(parts["state"]) > MAX_STATE_SIZE:
+        raise InputError(path, "the guest cannot be saved: its RAM or its devices hold too much")
+    write(path, Contents(machine.name, machine.cpu_model.name, parts))
+
+
+def load(
+    path: str,
+    transmit: Callable[[int], None],
+    *,
+    engine: Literal["compiled", "reference"] = "compiled",
+    models: Mapping[str, Connect],
+) -> Machine:
+    """Return the machine that has been saved; `Machine.load` tells the rest."""
+    contents = read(path)
+    machine = Machine(_configuration(path, contents, engine, models), transmit)
+    try:
+        _continue(machine, path, contents.parts)
+    except ValueError as error:
+        machine.destroy()
+        # What it quotes of the file may be of any length, and on several lines.
+        raise InputError(path, " ".join(str(error).split())[:200]) from None
+    except BaseException:
+        machine.destroy()
+        raise
+    # The beginning of a line which the guest had begun: who waits for the whole line shall find it.
+    for byte in machine.progress.console_line:
+        transmit(byte)
+    return machine
+
+
+def _changed_pages(machine: Machine) -> dict[int, bytes]:
+    """Return the pages which are not as a boot would leave them in an empty RAM, by ascending number."""
+    memories = machine.memories
+    present = copy_pages(memories)
+    ram = machine.images.ram
+    booted_ram = Ram(ram.base, ram.size)
+    machine.images._replace(ram=booted_ram).load()
+    booted = copy_pages([booted_ram])
+    numbers = sorted(present.keys() | booted.keys())
+    pages = {number: present.get(number, EMPTY_PAGE) for number in numbers}
+    return {number: page for number, page in pages.items() if page != booted.get(number, EMPTY_PAGE)}
+
+
+def _configuration(
+    path: str, contents: Contents, engine: Literal["compiled", "reference"], models: Mapping[str, Connect]
+) -> Configuration:
+    """Return what the machine is made of; InputError where this version cannot make it."""
+    parts = contents.parts
+    for kind, name, known in (("machine", contents.machine, BOARDS), ("CPU", contents.cpu, CPU_MODELS)):
+        if name not in known:
+            raise InputError(path, f"is of the {kind} {name!r:.40}; there are only {' and '.join(known)}")
+    for name in ("state", "tree", "kernel", "pages", "ram"):
+        if name not in parts:
+            raise InputError(path, f"damaged: it has no part {name!r}")
+    return Configuration(
+        tree=DeviceTree(parts["tree"], f"{path}: tree"),
+        kernel=parse_kernel(parts["kernel"], f"{path}: kernel"),
+        initrd=Initrd(f"{path}: initrd", parts["initrd"]) if "initrd" in parts else None,
+        machine=contents.machine,
+        cpu=contents.cpu,
+        engine=engine,
+        models=models,
+    )
+
+
+def _continue(machine: Machine, path: str, parts: Mapping[str, bytes]) -> None:
+    """Give a new machine the state in a file; ValueError or InputError when the file does not have it."""
+    if len(parts["state"]) > MAX_STATE_SIZE:
+        raise InputError(path, "damaged: the state is too large")
+    state = parse_object(path, "state", parts["state"])
+    pages = _saved_pages(parts)
+    for number in pages:
+        if machine.bus.memory_at(number * PAGE_SIZE) is None:
+            raise ValueError(f"damaged: it has a page at {number * PAGE_SIZE:#x}, where there is no RAM")
+    restore_pages(machine.bus, pages, pages)
+    machine.clock.clear()
+    try:
+        machine.vcpu.load(_object(state, "cpu"))
+    except ValueError as error:
+        raise ValueError(f"{machine.cpu_model.name}: {error}") from None
+    _load_devices(machine, _object(state, "devices"))
+    machine.progress = _progress(_object(state, "progress"))
+
+
+def _load_devices(machine: Machine, states: dict[str, object]) -> None:
+    """Load the devices, interrupt controller first; one that was not there then stays as after power-on."""
+    for node in states:
+        if node not in machine.devices:
+            raise ValueError(f"it has a device {node}, of which there is no model here")
+    for node, device in machine.devices.items():
+        if node in states:
+            device.load(_object(states, node))
+
+
+def _saved_pages(parts: Mapping[str, bytes]) -> dict[int, bytes]:
+    """Return the pages by their numbers; ValueError when there are too many or the contents do not match."""
+    count, rest = divmod(len(parts["pages"]), _PAGE_NUMBER_SIZE)
+    if rest or count > MAX_PAGES:
+        raise ValueError(f"damaged: it does not list 0 to {MAX_PAGES} pages")
+    numbers = struct.unpack(f">{count}I", parts["pages"])
+    size = count * PAGE_SIZE
+    inflater = zlib.decompressobj()
+    try:
+        # A byte more than there should be shows that there is more.
+        contents = inflater.decompress(parts["ram"], size + 1)
+    except zlib.error as error:
+        raise ValueError(f"damaged: its RAM cannot be decompressed ({error})") from None
+    if len(contents) != size or not inflater.eof or inflater.unused_data:
+        raise ValueError(f"damaged: its RAM is not {count} pages")
+    return {
+        number: contents[index * PAGE_SIZE : (index + 1) * PAGE_SIZE] for index, number in enumerate(numbers)
+    }
+
+
+def _progress(saved: dict[str, object]) -> Progress:
+    message, line = saved.get("panic_message"), saved.get("console_line", "")
+    if not isinstance(message, str | None) or not isinstance(line, str):
+        raise ValueError("damaged: the panic or the console has no text")
+    return Progress(
+        resets=integer(saved, "resets", MAX_TIME),
+        reset_requested=bool(integer(saved, "reset_requested", 2)),
+        panic_message=message,
+        panic_deadline=integer(saved, "panic_deadline", MAX_TIME),
+        console_line=line.encode("latin-1", "replace"),
+    )
+
+
+def _object(saved: Mapping[str, object], key: str) -> dict[str, object]:
+    value = saved.get(key)
+    if not isinstance(value, dict):
+        raise ValueError(f"damaged: {key!r:.40} is not an object")
+    return value
