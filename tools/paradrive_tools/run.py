@@ -31,6 +31,9 @@ exit status:
 #: More than 200 boots; the compiled engine takes some seconds for it.
 DEFAULT_BUDGET = 2_000_000_000
 DEFAULT_RESET_LIMIT = 8
+DEFAULT_MACHINE, DEFAULT_CPU = "ppce500", "e500v2"
+#: Options that say what a saved guest says already.
+DESCRIBING_OPTIONS = ("machine", "cpu", "memory", "kernel", "initrd", "dtb", "append")
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _PAGE = 4096
 
@@ -47,8 +50,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     command.set_defaults(execute=_execute)
     add = command.add_argument
-    add("--machine", default="ppce500", metavar="NAME", help="ppce500 (default) or mpc8544ds")
-    add("--cpu", default="e500v2", metavar="NAME", help="e500v2 (default) or e500mc")
+    add("--machine", metavar="NAME", help="ppce500 (default) or mpc8544ds")
+    add("--cpu", metavar="NAME", help="e500v2 (default) or e500mc")
     add("--memory", type=memory_size, metavar="SIZE", help="RAM, such as 128M; default: as the tree says")
     add("--kernel", metavar="FILE", help="vmlinux, an ELF file")
     add("--initrd", metavar="FILE", help="initial RAM disk or initramfs")
@@ -70,6 +73,14 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="N",
         help=f"let the guest reset itself N times (default: {DEFAULT_RESET_LIMIT})",
     )
+    add("--save", metavar="FILE", help="save the guest when the run ends (Ctrl-C, too), or at --save-at")
+    add(
+        "--save-at",
+        type=natural,
+        metavar="N",
+        help="save the guest when it has executed N instructions since it was powered on, and run on",
+    )
+    add("--load", metavar="FILE", help="continue a saved guest, which brings its kernel and machine with it")
     add("--trace-mmio", metavar="FILE", help="write a line for each access to a device")
     add("--json", metavar="FILE", help="write a report of the run")
 

@@ -22,6 +22,7 @@ from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.inputs import InputError, read_input
 from paradrive.machine.machine import Configuration, Machine, cpu_named
+from paradrive_tools.run import DEFAULT_CPU, DEFAULT_MACHINE, DESCRIBING_OPTIONS
 from paradrive_tools.verdict import judge
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def execute(options: argparse.Namespace, started: float) -> int:
     """
     output = Output(_STANDARD_OUTPUT)
     console = Console(output.write)
-    machine = Machine(configuration(options), console.transmit)
+    machine = _machine(options, console)
+    saving = _Saving(machine, options.save, options.save_at)
     console.watch(PANIC_TEXT, lambda line: machine.panicked(line[line.index(PANIC_TEXT) :]))
     for warning in machine.warnings:
         print(f"paradrive: warning: {warning}", file=sys.stderr)
@@ -56,6 +58,7 @@ def execute(options: argparse.Namespace, started: float) -> int:
             host=InputStream(_STANDARD_INPUT, before_wait=console.flush),
         )
     console.end()
+    saving.end()
     seconds = time.monotonic() - started
     verdict = judge(outcome, machine)
     if options.json:
@@ -68,31 +71,67 @@ def execute(options: argparse.Namespace, started: float) -> int:
     return verdict.exit_status
 
 
+def _machine(options: argparse.Namespace, console: Console) -> Machine:
+    """Return the machine to run: a new one, or the saved one."""
+    if options.load is None:
+        return Machine(configuration(options), console.transmit)
+    for name in DESCRIBING_OPTIONS:
+        if getattr(options, name) is not None:
+            raise InputError(f"--{name}", "cannot be combined with --load: the saved guest has its own")
+    return Machine.load(options.load, console.transmit, engine=options.engine)
+
+
+class _Saving:
+    """Saves the machine once: when it has executed ``at`` instructions, or at the end of the run."""
+
+    def __init__(self, machine: Machine, path: str | None, at: int | None) -> None:
+        self._machine, self._path, self._at = machine, path, at
+        self._done = False
+        if at is not None:
+            if path is None:
+                raise InputError("--save-at", "needs --save")
+            machine.call_at(at, self._save)
+
+    def _save(self) -> None:
+        if self._path is not None:
+            self._machine.save(self._path)
+        self._done = True
+
+    def end(self) -> None:
+        """Save at the end of the run, or warn that it came too early."""
+        if self._at is None:
+            self._save()
+        elif not self._done:
+            ended = f"the run ended at instruction {self._machine.vcpu.instructions}, before {self._at}"
+            print(f"paradrive: warning: {self._path}: not saved: {ended}", file=sys.stderr)
+
+
 def configuration(options: argparse.Namespace) -> Configuration:
     """Return what the options describe; InputError where a file or a name cannot be used."""
-    board_named(options.machine)
-    cpu_named(options.cpu)
-    kernel, initrd, dtb = _files(options)
+    machine, cpu = options.machine or DEFAULT_MACHINE, options.cpu or DEFAULT_CPU
+    board_named(machine)
+    cpu_named(cpu)
+    kernel, initrd, dtb = _files(options, cpu)
     return Configuration(
         tree=DeviceTree(read_input(dtb, MAX_BLOB_SIZE), dtb),
         kernel=load_kernel(kernel),
         initrd=Initrd(initrd, read_input(initrd, MAX_INITRD_SIZE)),
-        machine=options.machine,
-        cpu=options.cpu,
+        machine=machine,
+        cpu=cpu,
         memory_size=options.memory,
         command_line=options.append,
         engine=options.engine,
     )
 
 
-def _files(options: argparse.Namespace) -> tuple[str, str, str]:
+def _files(options: argparse.Namespace, cpu: str) -> tuple[str, str, str]:
     """Return kernel, initrd and device tree; the project's guest stands in for what is not given."""
     if options.kernel and options.initrd and options.dtb:
         return options.kernel, options.initrd, options.dtb
     from paradrive_tools.guest_build import BuildError, ensure_guest
 
     try:
-        guest = ensure_guest(options.cpu)
+        guest = ensure_guest(cpu)
     except BuildError as error:
         raise InputError("guest", str(error)) from None
     return (
