@@ -127,7 +127,8 @@ class Ns16550(RegisterDevice):
 
     RBR = Register(0, RO, "Receiver buffer; reading takes the oldest byte received.", width=1)
     THR = Register(0, WO, "Transmitter holding register.", width=1)
-    DLL = Register(0, RW, "Divisor latch, low byte; while LCR[DLAB].", width=1, banked=True)
+    # The data sheet leaves the divisor after a reset open; this one is QEMU's, and kernels look at it.
+    DLL = Register(0, RW, "Divisor latch, low byte; while LCR[DLAB].", width=1, banked=True, reset=0x0C)
     IER = Register(1, RW, "Interrupt enable.", width=1, fields=InterruptEnable)
     DLM = Register(1, RW, "Divisor latch, high byte; while LCR[DLAB].", width=1, banked=True)
     IIR = Register(2, RO, "Interrupt identification.", width=1, fields=InterruptIdentification)
