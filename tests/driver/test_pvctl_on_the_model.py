@@ -27,12 +27,6 @@ def test_guest_powers_off_through_pvctl(boot: Boot) -> None:
     assert [(record.command, record.argument) for record in guest.pvctl.commands] == [(Command.SHUTDOWN, 0)]
 
 
-def test_driver_enables_only_what_it_handles(boot: Boot) -> None:
-    guest = boot(append="act=poweroff")
-    guest.run()
-    assert guest.pvctl.ENABLE == Feature.SHUTDOWN | Feature.RESET
-
-
 def test_restart_resets_through_pvctl(boot: Boot) -> None:
     guest = boot(append="act=restart")
     assert guest.run() == ResetLimit(0)

@@ -1,55 +1,50 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The driver's header and the host's model agree on every register and value."""
+"""The registers as the compiled driver knows them are those of the host's model."""
 
-import enum
-import re
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
+from module_enumerations import enumerations
 
 from paradrive.devices import pvctl
 from paradrive.devices.registers import Register
-from paradrive_tools.guest_build.paths import DRIVER_SOURCES
+from paradrive_tools.guest_build import ensure_guest
 
-DEFINITION = re.compile(r"^#define\s+PVCTL_(\w+)[ \t]+(BIT\((\d+)\)|0x[0-9a-f]+|\d+)", re.MULTILINE)
+if TYPE_CHECKING:
+    import enum
 
-
-def header() -> dict[str, int]:
-    text = (DRIVER_SOURCES / "pvctl_regs.h").read_text(encoding="utf-8")
-    return {name: 1 << int(bit) if bit else int(number, 0) for name, number, bit in DEFINITION.findall(text)}
-
-
-def test_every_register_of_the_model_has_its_offset_in_the_header() -> None:
-    registers = {name: value for name, value in vars(pvctl.Pvctl).items() if isinstance(value, Register)}
-    assert registers
-    assert {name: register.offset for name, register in registers.items()} == {
-        name: header().get(name) for name in registers
-    }
-
-
-@pytest.mark.parametrize(
-    ("prefix", "values"),
-    [
-        ("FEATURE", pvctl.Feature),
-        ("COMMAND", pvctl.Command),
-        ("STATUS", pvctl.Status),
-        ("RESET", pvctl.ResetKind),
-        ("EVENT", pvctl.Event),
-        ("BOOT", pvctl.BootReason),
-    ],
-)
-def test_the_values_of_a_register_are_the_same(prefix: str, values: type[enum.IntEnum]) -> None:
-    expected = {f"{prefix}_{name}": int(value) for name, value in values.__members__.items()}
-    registers = vars(pvctl.Pvctl)
-    defined = {
-        name: value
-        for name, value in header().items()
-        if name.startswith(f"{prefix}_") and name not in registers
-    }
-    assert defined == expected
+MODEL = {
+    "FEATURE": pvctl.Feature,
+    "COMMAND": pvctl.Command,
+    "STATUS": pvctl.Status,
+    "RESET": pvctl.ResetKind,
+    "CRASH": pvctl.CrashKind,
+    "EVENT": pvctl.Event,
+    "BOOT": pvctl.BootReason,
+}
+#: The C name of an enumeration where it is not that of its members' prefix.
+C_NAMES = {"BOOT": "pvctl_boot_reason"}
 
 
-def test_the_identification_and_the_kinds_of_crash_are_the_same() -> None:
-    constants = header()
-    assert constants["ID_PVCT"] == pvctl.IDENTIFICATION
-    assert constants["CRASH_PANICKED"] == pvctl.CrashKind.PANICKED
-    assert constants["CRASH_KERNEL"] == pvctl.CrashKind.CRASH_KERNEL
+@pytest.fixture(scope="module")
+def driver() -> dict[str, dict[str, int]]:
+    return enumerations(ensure_guest("e500v2").module.read_bytes())
+
+
+def test_every_register_has_the_same_offset(driver: dict[str, dict[str, int]]) -> None:
+    registers = [value for value in vars(pvctl.Pvctl).values() if isinstance(value, Register)]
+    assert driver["pvctl_register"] == {f"PVCTL_{register.name}": register.offset for register in registers}
+
+
+@pytest.mark.parametrize("prefix", MODEL)
+def test_the_values_of_a_register_are_the_same(driver: dict[str, dict[str, int]], prefix: str) -> None:
+    model: type[enum.IntEnum | enum.IntFlag] = MODEL[prefix]
+    values = driver[C_NAMES.get(prefix, f"pvctl_{prefix.lower()}")]
+    assert values == {f"PVCTL_{prefix}_{name}": int(value) for name, value in model.__members__.items()}
+
+
+def test_no_enumeration_of_the_driver_is_left_out(driver: dict[str, dict[str, int]]) -> None:
+    compared = {"pvctl_register", *(C_NAMES.get(prefix, f"pvctl_{prefix.lower()}") for prefix in MODEL)}
+    assert {name for name in driver if name.startswith("pvctl_")} == compared
