@@ -142,7 +142,8 @@ class Ns16550(RegisterDevice):
     def __init__(self, interrupt: InterruptLine, transmit: Callable[[int], None]) -> None:
         super().__init__()
         self._interrupt = interrupt
-        self._transmit = transmit
+        #: Called with each byte sent; who listens later on may take the place of the first.
+        self.transmit = transmit
         self._input: deque[int] = deque()
         self._fifo: deque[int] = deque()
         # The transmitter's emptiness has not been reported yet: set when it becomes empty or its interrupt is
@@ -211,7 +212,7 @@ class Ns16550(RegisterDevice):
         if self.MCR & ModemControl.LOOPBACK:
             self._loop_back(value)
         else:
-            self._transmit(value)
+            self.transmit(value)
         self._empty_unreported = True
         self._update_interrupt()
 

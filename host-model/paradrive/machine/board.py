@@ -39,12 +39,13 @@ def connect_mpic(model: MpicModel, wiring: Wiring, node: Node) -> Device:
 
 
 def connect_ns16550(wiring: Wiring, node: Node) -> Device:
-    """Connect a UART: to the console if it is the tree's, otherwise its output goes nowhere."""
+    """Connect a UART: to the console if it is the tree's, otherwise nobody listens to its output yet."""
     interrupt = wiring.first_interrupt(node) or InterruptLine()
-    if node is not wiring.console_node:
-        return Ns16550(interrupt, lambda byte: None)
-    wiring.console = Ns16550(interrupt, wiring.surroundings.transmit)
-    return wiring.console
+    port = wiring.serial_ports[node.path] = Ns16550(interrupt, lambda byte: None)
+    if node is wiring.console_node:
+        wiring.console = port
+        port.transmit = wiring.surroundings.transmit
+    return port
 
 
 def connect_guts(wiring: Wiring, node: Node) -> Device:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Literal
 
+    from paradrive.devices.ns16550 import Ns16550
     from paradrive.machine.board import Connect
     from paradrive.machine.devicetree import DeviceTree, Node
     from paradrive.machine.elf_kernel import Kernel
@@ -133,6 +134,8 @@ class Machine:
         models = {**board.models, **configuration.models}
         self.devices, self.warnings = populate(board._replace(models=models), tree, wiring, self.bus)
         self.console = wiring.console
+        #: All UARTs by the paths of their nodes; what listens to one takes the place of its ``transmit``.
+        self.serial_ports: Mapping[str, Ns16550] = wiring.serial_ports
         self.vcpu = self._create_vcpu(configuration, wiring)
         self.bus.on_change = self.vcpu.memory_changed
         self.images = boot.prepare(
@@ -329,6 +332,7 @@ class Machine:
         """
         start, resets = self.vcpu.instructions, self.resets
         self._outcome = None
+        self._note_activity()
         while self._outcome is None:
             if self._reset_requested and self._panic_message is None:
                 if self.resets - resets == reset_limit:

@@ -39,6 +39,8 @@ class Wiring:
         #: The node of the UART which is the kernel's console, None where the tree names none.
         self.console_node = console_node
         self.console: Ns16550 | None = None
+        #: All UARTs, by the paths of their nodes.
+        self.serial_ports: dict[str, Ns16550] = {}
         self.mpic: Mpic | None = None
         self._mpic_node: Node | None = None
 
