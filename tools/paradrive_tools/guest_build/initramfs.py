@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The initramfs: init, the modules under test and the console's device node.
+"""The initramfs: init, programs, the modules under test and the console's device node.
 
 It is not compressed: the guest would need more instructions to inflate it than to copy it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import stat
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from paradrive_tools.guest_build.command import CROSS_COMPILER, run
@@ -15,11 +16,18 @@ from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.paths import BUILD, USERLAND_SOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+#: The programs beside init: where each is in the guest, and its source.
+_PROGRAMS = {
+    "bin/agent": USERLAND_SOURCES / "agent.c",
+    "sbin/poweroff": USERLAND_SOURCES / "reboot.c",
+    "sbin/reboot": USERLAND_SOURCES / "reboot.c",
+}
+
 #: Every guest can run it: no floating point, and the instructions that all PowerPC cores have in common.
-_INIT_FLAGS = (
+_PROGRAM_FLAGS = (
     "-Wall",
     "-Wextra",
     "-Werror",
@@ -48,28 +56,33 @@ class Entry:
 
 def ensure_initramfs(cpu: str, kernel: Path, modules: Sequence[Path]) -> Path:
     """Return the initramfs that loads ``modules`` in this order, building it if need be."""
-    init = ensure_init(cpu, kernel)
+    init = ensure_program(cpu, kernel, USERLAND_SOURCES / "init.c")
+    programs = {name: ensure_program(cpu, kernel, source) for name, source in _PROGRAMS.items()}
     archive = BUILD / cpu / f"initramfs-{'-'.join(module.stem for module in modules)}.cpio"
-    refresh(
-        archive,
-        (init, *modules),
-        lambda: _write(archive, newc_archive(initramfs_entries(init.read_bytes(), modules))),
-    )
+
+    def build() -> None:
+        contents = {name: program.read_bytes() for name, program in programs.items()}
+        archive.write_bytes(newc_archive(initramfs_entries(init.read_bytes(), modules, contents)))
+
+    refresh(archive, (init, *programs.values(), *modules), build)
     return archive
 
 
-def ensure_init(cpu: str, kernel: Path) -> Path:
-    """Return the guest's init, compiled with the nolibc of this kernel if need be."""
-    init = BUILD / cpu / "init"
-    source = USERLAND_SOURCES / "init.c"
+def ensure_program(cpu: str, kernel: Path, source: Path) -> Path:
+    """Return the program of one C file, compiled with the nolibc of this kernel if need be."""
+    program = BUILD / cpu / "userland" / source.stem
     nolibc = kernel.resolve() / "tools/include/nolibc/nolibc.h"
-    command = [CROSS_COMPILER, *_INIT_FLAGS, "-include", str(nolibc), str(source), "-o", str(init), "-lgcc"]
-    refresh(init, (source, nolibc), lambda: _run(command))
-    return init
+    headers = sorted(source.parent.glob("*.h"))
+    command = [CROSS_COMPILER, *_PROGRAM_FLAGS, "-include", str(nolibc), str(source), "-o", str(program)]
+    purpose = f"the guest's {source.stem}"
+    refresh(program, (source, nolibc, *headers), lambda: _run([*command, "-lgcc"], purpose))
+    return program
 
 
-def initramfs_entries(init: bytes, modules: Sequence[Path]) -> list[Entry]:
-    """Return what the guest finds; init.c reads /modules.list."""
+def initramfs_entries(
+    init: bytes, modules: Sequence[Path], programs: Mapping[str, bytes] = MappingProxyType({})
+) -> list[Entry]:
+    """Return what the guest finds; ``programs`` by their paths, and what init.c reads: /modules.list."""
     paths = [f"lib/modules/{module.name}" for module in modules]
     listing = "".join(f"/{path}\n" for path in paths)
     return [
@@ -83,8 +96,15 @@ def initramfs_entries(init: bytes, modules: Sequence[Path]) -> list[Entry]:
             Entry(path, stat.S_IFREG | 0o644, module.read_bytes())
             for path, module in zip(paths, modules, strict=True)
         ),
+        *(Entry(directory, stat.S_IFDIR | 0o755) for directory in _directories(programs)),
+        *(Entry(path, stat.S_IFREG | 0o755, program) for path, program in programs.items()),
         Entry("modules.list", stat.S_IFREG | 0o644, listing.encode()),
     ]
+
+
+def _directories(paths: Iterable[str]) -> list[str]:
+    """Return the directories that these files are in, without the root."""
+    return sorted({path.rpartition("/")[0] for path in paths} - {""})
 
 
 def newc_archive(entries: Iterable[Entry]) -> bytes:
@@ -122,9 +142,5 @@ def _padded(data: bytes) -> bytes:
     return data + b"\0" * (-len(data) % 4)
 
 
-def _run(command: Sequence[str]) -> None:
-    run(command, purpose="the guest's init")
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+def _run(command: Sequence[str], purpose: str) -> None:
+    run(command, purpose=purpose)
