@@ -23,7 +23,7 @@ run: $(SETUP) ## Boot the guest on this terminal (MACHINE=, CPU=, RUN_ARGS=)
 	@.venv/bin/paradrive run --machine $(MACHINE) --cpu $(CPU) $(RUN_ARGS)
 
 test: kernel ## Run the test suite (PYTEST_ARGS=)
-	@$(PYTHON) -m pytest -n auto $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 check: kernel ## Check the sources: Python, driver, device trees, bindings
 	@$(PYTHON) -m paradrive_tools.source_checks $(CPU)
@@ -33,6 +33,9 @@ bench: $(SETUP) ## Measure against QEMU; writes build/bench.json
 
 docs: $(SETUP) ## Write docs/devices.md from the register maps
 	@$(PYTHON) -m paradrive_tools.device_docs
+
+fidelity: $(SETUP) ## Compare every user-mode instruction with QEMU; writes build/fidelity.json
+	@.venv/bin/paradrive fidelity
 
 kernel: $(SETUP) ## Build what the guest boots: kernel, driver, initramfs, device tree (CPU=)
 	@$(PYTHON) -m paradrive_tools.guest_build $(CPU)

@@ -80,3 +80,12 @@ def map_devices() -> str:
 def ppce500(compile_tree: Callable[[str], bytes]) -> bytes:
     """Return the blob of the project's ppce500 with an e500v2."""
     return compile_tree((CHECKOUT / "dts" / "ppce500.dts").read_text())
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes a minute or more, so it is started before the others")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest tests first: no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

@@ -96,6 +96,7 @@ class Half:
         return bytes(ram.view)
 
 
+@pytest.mark.long
 def test_engines_agree_after_every_instruction_of_a_boot(guest: GuestFiles) -> None:
     ahead, behind = Half(guest, "reference"), Half(guest, "compiled")
     states: list[bytes] = []

@@ -39,6 +39,8 @@ HID0_POWER_SAVING = 0x00E00000
 
 #: At most this many different unimplemented instructions are counted by name.
 UNIMPLEMENTED_NAMES = 256
+#: Of so many pages it is kept where they lead, by kind of access; a guest that touches more starts over.
+PAGES = 1 << 14
 
 #: Where a page of effective addresses leads: a RAM block's view and the page's place in it, or None and
 #: the physical address of a page of devices.
@@ -151,6 +153,8 @@ class Core:
         else:
             pages = self.readable if access is Access.READ else self.executable
         page = (None, physical) if memory is None else (memory.view, physical - memory.base)
+        if len(pages) >= PAGES:
+            pages.clear()
         pages[address >> 12] = page
         return page
 

@@ -48,6 +48,7 @@ Decoded = tuple[Callable[[Any, Any], None], Any]
 MASK = 0xFFFFFFFF
 _PC, _MSR = offset_of("pc") // 4, offset_of("msr") // 4
 _REMAINING = offset_of("remaining") // 8
+_CLOCK_LIMIT = offset_of("clock_limit") // 8
 
 
 def signed(value: int) -> int:
@@ -202,7 +203,10 @@ class Reference:
             words[_PC] = self.next
         except GuestInterrupt as raised:
             self.core.enter(raised, address)
-        self.quads[_REMAINING] -= 1
+        if self.quads[_REMAINING]:
+            self.quads[_REMAINING] -= 1
+        else:  # a device that was accessed has scheduled an event for now, which comes after the access
+            self.quads[_CLOCK_LIMIT] += 1
 
     def _decode(self, word: int) -> Decoded:
         """Return the meaning of ``word`` and its operands, and remember them."""

@@ -143,8 +143,9 @@ def _write_image(path: Path, image: bytes) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(image)
-        Path(file.name).replace(path)
+        with tempfile.TemporaryDirectory(dir=path.parent) as directory:
+            written = Path(directory) / path.name
+            written.write_bytes(image)
+            written.replace(path)
     except OSError:
         return
