@@ -78,14 +78,20 @@ def _tree(cpu: str) -> bytes:
     return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
 
 
-def machine_for(elf: Path, cpu: str, engine: Literal["compiled", "reference"], console: bytearray) -> Machine:
+def machine_for(
+    elf: Path,
+    cpu: str,
+    engine: Literal["compiled", "reference"],
+    console: bytearray,
+    memory_mib: int = MEMORY_MIB,
+) -> Machine:
     """Return a ppce500 that is about to enter a program; what it prints is appended to ``console``."""
     configuration = Configuration(
         DeviceTree(_tree(cpu), TREES[cpu]),
         load_kernel(str(elf)),
         cpu=cpu,
         engine=engine,
-        memory_size=MEMORY_MIB << 20,
+        memory_size=memory_mib << 20,
     )
     return Machine(configuration, console.append)
 

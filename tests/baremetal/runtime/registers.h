@@ -72,11 +72,11 @@
 #define HID0_TBEN	0x00004000
 
 /* Timers */
-#define TCR_WP(n)	(((n) << 30 & 0xc0000000) | ((n) >> 2 & 0xf) << 17)
+#define TCR_WP(n)	(((n) & 3U) << 30 | ((n) >> 2 & 0xf) << 17)
 #define TCR_WRC(n)	((n) << 28)
 #define TCR_WIE		0x08000000
 #define TCR_DIE		0x04000000
-#define TCR_FP(n)	(((n) << 24 & 0x03000000) | ((n) >> 2 & 0xf) << 13)
+#define TCR_FP(n)	(((n) & 3U) << 24 | ((n) >> 2 & 0xf) << 13)
 #define TCR_FIE		0x00800000
 #define TCR_ARE		0x00400000
 #define TSR_ENW		0x80000000
