@@ -13,12 +13,12 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from paradrive.machine.inputs import InputError
-from paradrive_tools import bench, exit_status, run
+from paradrive_tools import bench, exit_status, fidelity, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (run, bench)
+COMMANDS = (run, bench, fidelity)
 
 
 class OneLineParser(argparse.ArgumentParser):

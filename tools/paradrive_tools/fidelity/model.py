@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Running a program of cases on the model: a bare core in user mode, and as much of Linux as it asks for.
+
+Supervisor code consists of two instructions for each interrupt: a store that ends the run, after which
+this module does what Linux would, and rfi.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paradrive.cpu import interrupts
+from paradrive.cpu.clock import Clock
+from paradrive.cpu.interrupts import ESR_FLOATING_POINT, ESR_TRAP
+from paradrive.cpu.mmu import TlbEntry
+from paradrive.cpu.models import CPU_MODELS
+from paradrive.cpu.ports import PAGE_SIZE
+from paradrive.cpu.state import MSR_FE0, MSR_FE1, MSR_FP, MSR_PR
+from paradrive.cpu.vcpu import RunExit, Vcpu
+from paradrive.devices.ram import Ram
+from paradrive.isa import spr
+from paradrive_tools.fidelity.assembler import store, word
+from paradrive_tools.fidelity.errors import FidelityError
+from paradrive_tools.fidelity.layout import BASE, SIGNAL
+from paradrive_tools.fidelity.program import EXIT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, WRITE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paradrive.cpu.ports import Memory
+    from paradrive_tools.fidelity.layout import Layout
+    from paradrive_tools.fidelity.program import Program
+
+ENGINES = ("reference", "compiled")
+
+#: RAM and the page that covers it, with room for the vectors behind the program.
+_RAM_SIZE = 0x400000
+_VECTORS = _RAM_SIZE - 0x10000
+#: A page of device registers at the end of both address spaces, which a store reaches without a register.
+_DOOR, _DOOR_PHYSICAL = 0xFFFFF000, 0xFFFFFF000
+#: Far more instructions than a case takes.
+_BUDGET_OF_A_CASE, _BUDGET_OF_START = 1000, 10000
+
+_SIGNALS = {
+    interrupts.PROGRAM.vector_spr: SIGILL,
+    interrupts.ALIGNMENT.vector_spr: SIGBUS,
+    interrupts.DATA_STORAGE.vector_spr: SIGSEGV,
+    interrupts.DATA_TLB_ERROR.vector_spr: SIGSEGV,
+}
+#: Those of program interrupts by their syndrome, unless they are SIGILL.
+_PROGRAM_SIGNALS = {ESR_TRAP: SIGTRAP, ESR_FLOATING_POINT: SIGFPE}
+#: User mode as QEMU's: with floating-point, and its enabled exceptions raised precisely.
+USER_MSR = MSR_PR | MSR_FP | MSR_FE0 | MSR_FE1
+
+
+class _Bus:
+    """RAM from address 0 on, and the door: ``knock`` is called with the offset of a store to it."""
+
+    def __init__(self, ram: Ram, knock: Callable[[int], None]) -> None:
+        self._ram, self._knock = ram, knock
+
+    def memory_at(self, address: int) -> Memory | None:
+        return self._ram if address < self._ram.size else None
+
+    def reader(self, _address: int, _size: int) -> Callable[[], int]:
+        return lambda: 0
+
+    def writer(self, address: int, _size: int) -> Callable[[int], None]:
+        return lambda _value: self._knock(address - _DOOR_PHYSICAL)
+
+
+class _UserMode:
+    """A program in user mode on a core."""
+
+    def __init__(self, program: Program, layout: Layout, core: str, engine: str) -> None:
+        if layout.stack_end > _VECTORS:
+            raise ValueError("the program does not fit the RAM for it")
+        self.ram = Ram(0, _RAM_SIZE)
+        self.vcpu = Vcpu(CPU_MODELS[core], _Bus(self.ram, self._interrupted), Clock(), engine=engine)
+        self.interrupt: int | None = None
+        self._end = layout.end
+        self.output: bytes | None = None
+
+        self.ram.view[BASE : BASE + len(program.memory)] = program.memory
+        for number in range(16):
+            leave = store(0, _DOOR + number).to_bytes(4, "big") + word("rfi").to_bytes(4, "big")
+            vector = _VECTORS + 0x100 * number
+            self.ram.view[vector : vector + len(leave)] = leave
+            self.vcpu.state.spr[spr.IVOR0 + number] = 0x100 * number
+        self.vcpu.state.spr[spr.IVPR] = _VECTORS
+        tlb1 = self.vcpu.mmu.tlb1
+        tlb1[0] = TlbEntry(epn=0, rpn=0, size=_RAM_SIZE)
+        tlb1[1] = TlbEntry(epn=_DOOR, rpn=_DOOR_PHYSICAL, size=PAGE_SIZE, permissions=0x15)
+        self.vcpu.memory_changed()
+        self.vcpu.core.write_msr(USER_MSR)
+        self.vcpu.state.pc = program.entry
+
+    def _interrupted(self, offset: int) -> None:
+        self.interrupt = spr.IVOR0 + offset
+        self.vcpu.request_stop()
+
+    def run(self, budget: int) -> bytes:
+        """Run until the program exits; return what it has written."""
+        while True:
+            end = self.vcpu.run(budget - self.vcpu.instructions)
+            if end is not RunExit.STOPPED or self.interrupt is None:
+                raise FidelityError(f"the model did not come to the program's end: {end.value}")
+            if self.interrupt == interrupts.SYSTEM_CALL.vector_spr:
+                if self._system_call():
+                    break
+            else:
+                self._signal(self.interrupt)
+        if self.output is None:
+            raise FidelityError("the program exited on the model without having written anything")
+        return self.output
+
+    def _system_call(self) -> bool:
+        """Serve a system call; tell whether the program ends. The kinds which are not known succeed."""
+        gpr = self.vcpu.state.gpr
+        if gpr[0] == EXIT:
+            return True
+        if gpr[0] == WRITE:
+            self.output = bytes(self.ram.view[gpr[4] : gpr[4] + gpr[5]])
+            gpr[3] = gpr[5]
+        else:
+            gpr[3] = 0
+        return False
+
+    def _signal(self, interrupt: int) -> None:
+        """Do what the program's signal handler does on Linux: note the signal, leave the instruction out."""
+        registers = self.vcpu.state.spr
+        signal = _SIGNALS.get(interrupt)
+        if signal is None:
+            raise FidelityError(f"unexpected interrupt {interrupt - spr.IVOR0} on the model")
+        if signal == SIGILL:
+            signal = _PROGRAM_SIGNALS.get(registers[spr.ESR], SIGILL)
+        self.ram.view[SIGNAL : SIGNAL + 4] = signal.to_bytes(4, "big")
+        registers[spr.SRR0] += 4
+
+
+def run_on_model(program: Program, layout: Layout, core: str, engine: str) -> bytes:
+    """Return the memory that the program leaves, from `BASE` to the layout's end.
+
+    Raises FidelityError when the program does not come to its end.
+    """
+    budget = _BUDGET_OF_START + _BUDGET_OF_A_CASE * layout.capacity
+    return _UserMode(program, layout, core, engine).run(budget)
