@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +19,10 @@ from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.paths import BUILD, KERNEL_CONFIGURATIONS, cache_directory
 from paradrive_tools.guest_build.progress import progress
+from paradrive_tools.guest_build.source import SOURCE_ARCHIVE, source_version, unpack_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-SOURCE_PACKAGE = "linux-source-6.12"
-SOURCE_ARCHIVE = Path("/usr/src") / f"{SOURCE_PACKAGE}.tar.xz"
 
 #: What Kbuild is always called with, for the kernel and for modules.
 KBUILD_ARGUMENTS = ("ARCH=powerpc", f"CROSS_COMPILE={CROSS_COMPILE}")
@@ -39,21 +36,6 @@ _REPRODUCIBLE = (
     "KBUILD_BUILD_USER=paradrive",
     "KBUILD_BUILD_HOST=paradrive",
     "KBUILD_BUILD_VERSION=1",
-)
-
-#: Source that this kernel never compiles, more than half of it. Kconfig files are kept, it reads them all.
-_NOT_UNPACKED = (
-    "*/Documentation/*/*",
-    "*/boot/dts/*.dts*",
-    "*/arch/x86/*.[chS]",
-    "*/arch/arm*/*.[chS]",
-    "*/drivers/gpu/*.[ch]",
-    "*/drivers/media/*.[ch]",
-    "*/drivers/net/*.[ch]",
-    "*/drivers/staging/*.[ch]",
-    "*/sound/*.[ch]",
-    "*/tools/perf/*",
-    "*/tools/testing/*",
 )
 
 #: Lines that Kbuild prints for this kernel ("  CC      init/main.o"), for the progress bar.
@@ -88,22 +70,10 @@ def ensure_kernel(cpu: str) -> Path:
 def _cache_key(cpu: str, configuration: Path) -> str:
     """Return the directory name of this kernel, which says what it depends on."""
     compiler = run([CROSS_COMPILER, "--version"], purpose="the guest kernel").splitlines()[0]
-    version = _source_version()
+    version = source_version()
     settings = "\n".join(_settings(configuration))
     digest = hashlib.sha256("\0".join((version, settings, compiler, str(_RECIPE))).encode()).hexdigest()
     return f"linux-{version}-{cpu}-{digest[:16]}"
-
-
-def _source_version() -> str:
-    missing = f"the kernel's source is not installed: install the Debian package {SOURCE_PACKAGE}"
-    if not SOURCE_ARCHIVE.exists():
-        raise BuildError(missing)
-    try:
-        return run(
-            ["dpkg-query", "-W", "-f", "${Version}", SOURCE_PACKAGE], purpose="the guest kernel"
-        ).strip()
-    except BuildError as error:
-        raise BuildError(missing) from error
 
 
 def _settings(configuration: Path) -> list[str]:
@@ -116,7 +86,7 @@ def _build(directory: Path, lock: int, configuration: Path, log: Path) -> None:
     log.write_text("", encoding="utf-8")
     source = directory / "source"
     source.mkdir()
-    _unpack(source, lock)
+    unpack_source(source, keep_open=lock)
 
     def kbuild(*arguments: str, on_line: Callable[[str], None] = lambda _: None) -> None:
         run_logged(
@@ -143,26 +113,6 @@ def _build(directory: Path, lock: int, configuration: Path, log: Path) -> None:
     for path in installed.iterdir():
         path.rename(directory / path.name)
     shutil.rmtree(source)
-
-
-def _unpack(directory: Path, lock: int) -> None:
-    excluded = [f"--exclude={pattern}" for pattern in _NOT_UNPACKED]
-    command = ["tar", "-xJf", "-", "--strip-components=1", *excluded]
-    size = SOURCE_ARCHIVE.stat().st_size
-    with (
-        progress("unpacking the kernel's source", size) as advance,
-        SOURCE_ARCHIVE.open("rb") as archive,
-        subprocess.Popen(command, cwd=directory, stdin=subprocess.PIPE, pass_fds=(lock,)) as tar,
-    ):
-        assert tar.stdin is not None
-        try:
-            while block := archive.read(1 << 20):
-                tar.stdin.write(block)
-                advance(len(block))
-        except BrokenPipeError:
-            pass  # tar has said why, and its exit status tells
-    if tar.returncode != 0:
-        raise BuildError(f"cannot unpack {SOURCE_ARCHIVE}: tar failed")
 
 
 def check_settings(configuration: Path, configured: Path) -> None:
