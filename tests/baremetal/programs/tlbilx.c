@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * tlbilx: invalidation on this core only, by everything, process ID or address. QEMU ignores the address
- * space of the latter, and lets process ID 0 of an entry match any (Power ISA 2.06, Book III-E, 6.11.4.9 does
+ * space of the latter, and lets process ID 0 of an entry match any (Power ISA 2.06, Book III-E, 6.11.4 does
  * neither): all entries here are of space 0, and those with process ID 0 have addresses of their own.
  */
 

@@ -125,14 +125,16 @@ void interrupt(struct frame *frame)
 	}
 }
 
-static void print_event(const struct event *event)
+static void print_event(const struct event *event, int with_return)
 {
 	u32 msr = event->msr;
 
 	/* A program interrupt of QEMU sets bits in SRR1 that the manual does not have */
 	if (event->vector == PROGRAM)
 		msr &= 0xffff;
-	print(" [IVOR%d pc %x msr %x", event->vector, event->pc, msr);
+	print(" [IVOR%d", event->vector);
+	if (with_return)
+		print(" pc %x msr %x", event->pc, msr);
 	switch (event->vector) {
 	case DATA_STORAGE:
 	case ALIGNMENT:
@@ -146,15 +148,25 @@ static void print_event(const struct event *event)
 	print("]");
 }
 
-void print_interrupts(const char *what)
+static void print_events(const char *what, int with_return)
 {
 	u32 i;
 
 	print("%s:", what);
 	for (i = 0; i < event_count; i++)
-		print_event(&events[i]);
+		print_event(&events[i], with_return);
 	print(event_count ? "\n" : " none\n");
 	event_count = 0;
+}
+
+void print_interrupts(const char *what)
+{
+	print_events(what, 1);
+}
+
+void print_causes(const char *what)
+{
+	print_events(what, 0);
 }
 
 void print_vectors(const char *what)

@@ -52,6 +52,8 @@ extern void (*handlers[VECTOR_NUMBERS])(struct frame *);
 
 /* Print and forget what has been recorded: each interrupt with its save/restore registers, ESR, DEAR */
 void print_interrupts(const char *what);
+/* The same without the save/restore registers, which depend on where the compiler puts things */
+void print_causes(const char *what);
 /* Print only by which vectors interrupts were taken */
 void print_vectors(const char *what);
 
