@@ -13,7 +13,7 @@ from paradrive.devices.ns16550 import Ns16550
 DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR = range(8)
 FCR = IIR
 RDI, THRI, RLSI, MSI = 1, 2, 4, 8
-DLAB, RTS, LOOPBACK = 0x80, 0x02, 0x10
+DLAB, RTS, OUT2, LOOPBACK = 0x80, 0x02, 0x08, 0x10
 FIFO_ENABLE, CLEAR_RECEIVER, TRIGGER_8 = 0x01, 0x02, 0x80
 NONE, MODEM, TRANSMITTER, RECEIVED, LINE_STATUS, TIMEOUT = 0x1, 0x0, 0x2, 0x4, 0x6, 0xC
 
@@ -44,7 +44,7 @@ def port() -> Port:
 @pytest.fixture
 def receiver(port: Port) -> Port:
     port[FCR] = FIFO_ENABLE | TRIGGER_8
-    port[MCR] = RTS
+    port[MCR] = RTS | OUT2
     port[IER] = RDI
     return port
 
@@ -105,7 +105,7 @@ def test_input_is_received_in_order(receiver: Port) -> None:
 @pytest.mark.parametrize("fifo_control", [0, FIFO_ENABLE])
 def test_input_longer_than_the_fifo_is_not_lost(port: Port, fifo_control: int) -> None:
     port[FCR] = fifo_control
-    port[MCR] = RTS
+    port[MCR] = RTS | OUT2
     data = bytes(range(256)) * 4
     port.uart.receive(data)
     received = bytearray()
@@ -123,8 +123,16 @@ def test_input_waits_for_rts_and_survives_a_clearing_driver(port: Port) -> None:
     assert not port[LSR] & 1
     port[FCR] = FIFO_ENABLE | CLEAR_RECEIVER
     assert port[DATA] == 0
-    port[MCR] = RTS
+    port[MCR] = RTS | OUT2
     assert bytes(port[DATA] for _ in range(5)) == b"early"
+
+
+def test_input_waits_for_more_than_an_early_console(port: Port) -> None:
+    port.uart.receive(b"early")
+    port[MCR] = RTS
+    assert not port[LSR] & 1
+    port[IER] = RDI
+    assert port[DATA] == ord("e")
 
 
 def test_queue_of_the_host_is_counted(receiver: Port) -> None:
@@ -243,7 +251,7 @@ def test_input_waits_while_looped_back(port: Port) -> None:
     port[MCR] = LOOPBACK | RTS
     port.uart.receive(b"x")
     assert not port[LSR] & 1
-    port[MCR] = RTS
+    port[MCR] = RTS | OUT2
     assert port[DATA] == ord("x")
 
 
@@ -260,7 +268,7 @@ def test_reset_keeps_input_that_was_not_received(receiver: Port) -> None:
     receiver.uart.reset()
     assert not receiver.line.level
     assert receiver[LSR] == 0x60
-    receiver[FCR], receiver[MCR] = FIFO_ENABLE, RTS
+    receiver[FCR], receiver[MCR] = FIFO_ENABLE, RTS | OUT2
     assert bytes(receiver[DATA] for _ in range(5)) == b"later"
 
 

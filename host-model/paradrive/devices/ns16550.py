@@ -119,8 +119,9 @@ class Ns16550(RegisterDevice):
     """One UART; registers are bytes at consecutive offsets.
 
     ``interrupt`` is its line, ``transmit`` is called with each byte sent. Input waits in a queue of the
-    host until the guest asserts RTS and its FIFO has room, as on a line with hardware flow control:
-    none is lost while a driver sets the port up.
+    host until the guest asserts RTS and its FIFO has room, as on a line with hardware flow control,
+    and until it shows that it listens, by MCR[OUT2] or IER[RDI]: Linux' early console asserts RTS,
+    and clears the FIFO later. So none is lost while a driver sets the port up.
     """
 
     compatible = ("ns16550", "ns16550a")
@@ -228,7 +229,7 @@ class Ns16550(RegisterDevice):
         if value & ~self.IER & InterruptEnable.TRANSMITTER_EMPTY:
             self._empty_unreported = True
         self.IER = value & 0x0F
-        self._update_interrupt()
+        self._refill()
 
     @IIR.on_read
     def _read_iir(self) -> int:
@@ -286,9 +287,14 @@ class Ns16550(RegisterDevice):
         else:
             self.LSR |= LineStatus.OVERRUN
 
+    def _listens(self) -> bool:
+        """Tell whether the guest wants input: see the class."""
+        ready = self.MCR & (ModemControl.RTS | ModemControl.LOOPBACK) == ModemControl.RTS
+        return ready and bool(self.MCR & ModemControl.OUT2 or self.IER & InterruptEnable.RECEIVED_DATA)
+
     def _refill(self) -> None:
         """Move queued input to the FIFO as far as the guest takes any and the FIFO has room."""
-        if self._input and self.MCR & (ModemControl.RTS | ModemControl.LOOPBACK) == ModemControl.RTS:
+        if self._input and self._listens():
             room = self._depth() - len(self._fifo)
             for _ in range(min(room, len(self._input))):
                 self._fifo.append(self._input.popleft())
