@@ -120,8 +120,8 @@ class Ns16550(RegisterDevice):
 
     ``interrupt`` is its line, ``transmit`` is called with each byte sent. Input waits in a queue of the
     host until the guest asserts RTS and its FIFO has room, as on a line with hardware flow control,
-    and until it shows that it listens, by MCR[OUT2] or IER[RDI]: Linux' early console asserts RTS,
-    and clears the FIFO later. So none is lost while a driver sets the port up.
+    and until it has connected the interrupt by MCR[OUT2]: Linux' early console asserts RTS alone, and
+    the driver clears the FIFO after it. So none is lost while a driver sets the port up.
     """
 
     compatible = ("ns16550", "ns16550a")
@@ -229,7 +229,7 @@ class Ns16550(RegisterDevice):
         if value & ~self.IER & InterruptEnable.TRANSMITTER_EMPTY:
             self._empty_unreported = True
         self.IER = value & 0x0F
-        self._refill()
+        self._update_interrupt()
 
     @IIR.on_read
     def _read_iir(self) -> int:
@@ -289,8 +289,8 @@ class Ns16550(RegisterDevice):
 
     def _listens(self) -> bool:
         """Tell whether the guest wants input: see the class."""
-        ready = self.MCR & (ModemControl.RTS | ModemControl.LOOPBACK) == ModemControl.RTS
-        return ready and bool(self.MCR & ModemControl.OUT2 or self.IER & InterruptEnable.RECEIVED_DATA)
+        wanted = ModemControl.RTS | ModemControl.OUT2
+        return self.MCR & (wanted | ModemControl.LOOPBACK) == wanted
 
     def _refill(self) -> None:
         """Move queued input to the FIFO as far as the guest takes any and the FIFO has room."""
