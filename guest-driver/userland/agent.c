@@ -300,18 +300,22 @@ static void write_file(struct request *request)
 static void load_module(struct request *request)
 {
 	int fd = open(take_string(request), O_RDONLY);
+	/* Calls among the arguments of my_syscall3() would spoil its registers */
+	const char *parameters = take_string(request);
 
 	if (fd < 0) {
 		send_result(-1);
 		return;
 	}
-	send_result(__sysret(my_syscall3(__NR_finit_module, fd, take_string(request), 0)));
+	send_result(__sysret(my_syscall3(__NR_finit_module, fd, parameters, 0)));
 	close(fd);
 }
 
 static void unload_module(struct request *request)
 {
-	send_result(__sysret(my_syscall2(__NR_delete_module, take_string(request), O_NONBLOCK)));
+	const char *name = take_string(request);
+
+	send_result(__sysret(my_syscall2(__NR_delete_module, name, O_NONBLOCK)));
 }
 
 static void mount_filesystem(struct request *request)

@@ -6,9 +6,11 @@
 
 int main(int argc, char *argv[])
 {
-	const char *name = argc ? strrchr(argv[0], '/') : NULL;
+	const char *name = argc ? argv[0] : "";
 
-	if (name && !strcmp(name, "/poweroff"))
+	if (strchr(name, '/'))
+		name = strrchr(name, '/') + 1;
+	if (!strcmp(name, "poweroff"))
 		reboot(LINUX_REBOOT_CMD_POWER_OFF);
 	else
 		reboot(LINUX_REBOOT_CMD_RESTART);
