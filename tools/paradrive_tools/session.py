@@ -13,7 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from paradrive.guest.console import Console
+from paradrive.guest.console import PANIC, Console
 from paradrive.guest.terminal import InputStream, keys_unbuffered, on_interrupt
 from paradrive.machine.blob import MAX_BLOB_SIZE
 from paradrive.machine.board import board_named
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-PANIC_TEXT = "Kernel panic - not syncing"
 MAX_INITRD_SIZE = 1 << 28
 _STANDARD_INPUT, _STANDARD_OUTPUT = 0, 1
 
@@ -44,7 +43,7 @@ def execute(options: argparse.Namespace, started: float) -> int:
     console = Console(output.write)
     machine = _machine(options, console)
     saving = _Saving(machine, options.save, options.save_at)
-    console.watch(PANIC_TEXT, lambda line: machine.panicked(line[line.index(PANIC_TEXT) :]))
+    console.watch(PANIC, lambda line: machine.panicked(line[line.index(PANIC) :]))
     for warning in machine.warnings:
         print(f"paradrive: warning: {warning}", file=sys.stderr)
     with (

@@ -86,8 +86,7 @@ class Agent:
     before ``connect``, or before the machine was restored and ``forget`` was called.
     """
 
-    def __init__(self, machine: Machine, port: Ns16550, *, budget: int = DEFAULT_BUDGET) -> None:
-        self.budget = budget
+    def __init__(self, machine: Machine, port: Ns16550) -> None:
         self._machine = machine
         self._port = port
         self._frames: deque[Frame] = deque()
@@ -97,6 +96,7 @@ class Agent:
 
     def forget(self) -> None:
         """Forget what has been said: the machine has returned to a state in which the agent waits."""
+        self.budget = DEFAULT_BUDGET
         self._incoming = bytearray()
         self._size = HEADER_SIZE
         self._frames.clear()

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 #: How much of the output is kept, in bytes; a guest can print without end.
 KEPT_BYTES = 1 << 20
+#: How the line begins in which a kernel tells that it has panicked, after its time stamp.
+PANIC = "Kernel panic - not syncing"
 #: A line that never ends is cut here.
 MAX_LINE = 4096
 

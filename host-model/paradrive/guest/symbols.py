@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Symbols of the guest's kernel, so that an address can be told by name."""
+"""Symbols of the guest's kernel and its modules: the name of an address, and the address of a name."""
 
 from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
+
+from paradrive.cpu.ports import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _CODE_TYPES = ("STT_FUNC", "STT_NOTYPE")
 
@@ -22,7 +27,7 @@ class Symbol(NamedTuple):
 
 
 class Symbols:
-    """The code symbols of a kernel by address."""
+    """The code symbols of a kernel, and of the modules added to it, by address."""
 
     def __init__(self, symbols: list[Symbol]) -> None:
         self._symbols = sorted(symbols)
@@ -31,18 +36,18 @@ class Symbols:
     @classmethod
     def read(cls, elf: bytes) -> Symbols:
         """Return the symbols in an ELF file; none at all where it is damaged or has been stripped."""
-        symbols = []
-        try:
-            for section in ELFFile(io.BytesIO(elf)).iter_sections("SHT_SYMTAB"):
-                if isinstance(section, SymbolTableSection):
-                    symbols += [
-                        Symbol(symbol["st_value"], symbol.name, symbol["st_size"])
-                        for symbol in section.iter_symbols()
-                        if symbol["st_info"]["type"] in _CODE_TYPES and symbol.name
-                    ]
-        except Exception:  # a damaged file leads pyelftools into errors of any kind
-            return cls([])
-        return cls(symbols)
+        return cls(_code_symbols(elf, None))
+
+    def with_module(self, elf: bytes, sections: Mapping[str, int]) -> Symbols:
+        """Return these symbols and those of a module, whose ``sections`` are loaded at these addresses."""
+        return Symbols(self._symbols + _code_symbols(elf, sections))
+
+    def address(self, name: str) -> int:
+        """Return the address of a symbol. Raises LookupError unless exactly one has this name."""
+        found = [symbol.address for symbol in self._symbols if symbol.name == name]
+        if len(found) != 1:
+            raise LookupError(f"the kernel and its modules have {len(found)} symbols {name!r}")
+        return found[0]
 
     def describe(self, address: int) -> str | None:
         """Return ``name+0xoffset`` for an address within the kernel's code, None outside of it."""
@@ -51,6 +56,32 @@ class Symbols:
             return None
         symbol = self._symbols[index]
         offset = address - symbol.address
-        if offset >= max(symbol.size, 4) and index == len(self._symbols) - 1:
+        # A label of assembly code has no size: it tells as far as its page may reach.
+        if offset >= (symbol.size or PAGE_SIZE):
             return None
         return f"{symbol.name}+{offset:#x}" if offset else symbol.name
+
+
+def _code_symbols(elf: bytes, sections: Mapping[str, int] | None) -> list[Symbol]:
+    try:
+        return list(_read_code_symbols(ELFFile(io.BytesIO(elf)), sections))
+    except Exception:  # a damaged file leads pyelftools into errors of any kind
+        return []
+
+
+def _read_code_symbols(file: ELFFile, sections: Mapping[str, int] | None) -> Iterator[Symbol]:
+    """Yield the code symbols; with ``sections`` those in one of them, moved to where it is."""
+    for table in file.iter_sections("SHT_SYMTAB"):
+        if not isinstance(table, SymbolTableSection):
+            continue
+        for symbol in table.iter_symbols():
+            if symbol["st_info"]["type"] not in _CODE_TYPES or not symbol.name:
+                continue
+            address = symbol["st_value"]
+            if sections is not None:
+                index = symbol["st_shndx"]
+                base = sections.get(file.get_section(index).name) if isinstance(index, int) else None
+                if base is None:
+                    continue
+                address += base
+            yield Symbol(address, symbol.name, symbol["st_size"])
