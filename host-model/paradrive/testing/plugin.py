@@ -1,5 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The pytest plugin: the fixture ``boot``, and the guest's console in the report of a test that failed.
+"""The pytest plugin: fixtures that give a test its guest, and reports of what the guest did.
+
+``guest`` is a guest that has booted, with its driver bound; each test gets it as it was then. Tests that need
+the same share one boot. ``@pytest.mark.guest`` says what a test needs:
+
+    @pytest.mark.guest(dtb="no-interrupt.dts", append="panic=1", modules=["extra.ko"])
+
+Its arguments are those of ``paradrive.testing.booted.Recipe``, and ``dtb``: a blob, or a source, in the
+directory of the test or one that the ini option ``paradrive_dts_path`` names. Names of modules are relative
+to the test's directory. ``boot`` makes guests that have yet to boot.
 
 The files of the guest come from the options ``--paradrive-kernel``, ``--paradrive-initrd`` and
 ``--paradrive-dtb``, or from a fixture ``guest_files`` of the project's own.
@@ -12,13 +21,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from paradrive.testing import report as guest_report
+from paradrive.testing.booted import BootedGuest, Recipe
 from paradrive.testing.guest import Guest, GuestFiles
+from paradrive.testing.trees import TreeError, find_tree, tree_blob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
+    from paradrive.devices.pvctl import Pvctl
+
 _FILES = ("kernel", "initrd", "dtb")
+_DTS_PATH = "paradrive_dts_path"
+#: Guests that stay booted for further tests, some 50 MiB each; the one used least recently makes room.
+MAX_BOOTED = 16
+
 _GUESTS = pytest.StashKey[list[Guest]]()
+_GUEST = pytest.StashKey[BootedGuest]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,6 +45,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("paradrive", "guests that boot on the model of the machine")
     for name in _FILES:
         group.addoption(f"--paradrive-{name}", type=Path, metavar="FILE", help=f"the guest's {name}")
+    parser.addini(_DTS_PATH, "directories of device tree sources", type="paths", default=[])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line("markers", "guest(dtb, append, modules, ...): what the fixture guest has to be")
 
 
 @pytest.fixture(scope="session")
@@ -53,11 +78,63 @@ def boot(request: pytest.FixtureRequest, guest_files: GuestFiles) -> Iterator[Ca
         guest.machine.destroy()
 
 
+@pytest.fixture(scope="session")
+def booted_guests() -> Iterator[dict[Recipe, BootedGuest]]:
+    """Return the guests that have booted in this session, the one used last at the end."""
+    guests: dict[Recipe, BootedGuest] = {}
+    yield guests
+    for guest in guests.values():
+        guest.destroy()
+
+
+@pytest.fixture
+def guest(
+    request: pytest.FixtureRequest, guest_files: GuestFiles, booted_guests: dict[Recipe, BootedGuest]
+) -> BootedGuest:
+    """Return a guest that has just booted, made as the marker ``guest`` says."""
+    recipe = _recipe(request, guest_files)
+    guest = booted_guests.pop(recipe, None)
+    if guest is None:
+        while len(booted_guests) >= MAX_BOOTED:
+            booted_guests.pop(next(iter(booted_guests))).destroy()
+        guest = BootedGuest(recipe)
+    booted_guests[recipe] = guest
+    guest.restore()
+    request.node.stash[_GUEST] = guest
+    return guest
+
+
+@pytest.fixture
+def pvctl(guest: BootedGuest) -> Pvctl:
+    """Return the pvctl of the test's guest."""
+    return guest.pvctl
+
+
+def _recipe(request: pytest.FixtureRequest, files: GuestFiles) -> Recipe:
+    """Return what the nearest marker says; a usage error where it cannot be."""
+    marker = request.node.get_closest_marker("guest")
+    wanted: dict[str, Any] = dict(marker.kwargs) if marker is not None else {}
+    here = request.path.parent
+    dtb = wanted.pop("dtb", None)
+    try:
+        if dtb is not None:
+            directories = [here, *request.config.getini(_DTS_PATH)]
+            wanted["tree"] = tree_blob(find_tree(dtb, directories), directories)
+        wanted["modules"] = tuple(here / module for module in wanted.get("modules", ()))
+        wanted["models"] = tuple(sorted(dict(wanted.get("models", {})).items()))
+        return Recipe(files, **wanted)
+    except (TreeError, TypeError) as error:
+        raise pytest.UsageError(f"{request.node.nodeid}: marker guest: {error}") from None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the console of each guest to the report of a test that failed."""
+    """Add what the guests did to the report of a test that failed."""
     report = yield
     if report.failed:
         for guest in item.stash.get(_GUESTS, []):
             report.sections.append(("guest console", guest.console))
+        booted = item.stash.get(_GUEST, None)
+        if booted is not None:
+            report.sections.extend(section for section in guest_report.sections(booted) if section[1])
     return report

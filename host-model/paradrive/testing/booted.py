@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest that has booted and does what a test asks for; each test gets it as it was after its boot."""
+
+from __future__ import annotations
+
+import shlex
+from collections import deque
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from paradrive.cpu.vcpu import RunExit
+from paradrive.devices.device import Device
+from paradrive.devices.mpic import Mpic
+from paradrive.devices.ns16550 import Ns16550
+from paradrive.devices.pvctl import Pvctl
+from paradrive.devices.register_device import RegisterDevice
+from paradrive.guest.agent import Agent, Completed, GuestEndedError, RequestRefusedError
+from paradrive.guest.agent_protocol import AgentError
+from paradrive.guest.console import PANIC, Console
+from paradrive.guest.memory import GuestMemory
+from paradrive.guest.symbols import Symbols
+from paradrive.machine.boot import Initrd
+from paradrive.machine.devicetree import DeviceTree
+from paradrive.machine.elf_kernel import load_kernel
+from paradrive.machine.machine import Configuration, Machine
+from paradrive.machine.outcome import Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from paradrive.devices.bus import MmioAccess
+    from paradrive.machine.board import Connect
+    from paradrive.testing.guest import GuestFiles
+
+AnyDevice = TypeVar("AnyDevice", bound=Device)
+
+#: The UART on which the agent listens (guest-driver/userland/agent.c), as an alias of the tree.
+AGENT_PORT = "serial1"
+#: Ten boots: what a guest may take until its agent answers, in instructions.
+BOOT_BUDGET = 100_000_000
+#: What a test may wait for an event, in instructions.
+DEFAULT_BUDGET = 200_000_000
+#: How many of the last device accesses are remembered.
+ACCESSES_KEPT = 32
+#: The sections of a module that hold code for as long as it is loaded.
+_CODE_SECTIONS = (".text", ".text.unlikely", ".exit.text")
+
+
+class Recipe(NamedTuple):
+    """What a booted guest is made of; equal recipes give equal guests.
+
+    ``tree`` is a device tree blob in place of the file's, ``append`` kernel arguments, ``modules`` files of
+    the host that are loaded after the modules of the initramfs, ``models`` device models besides the
+    board's, by the ``compatible`` string of their nodes.
+    """
+
+    files: GuestFiles
+    tree: bytes | None = None
+    append: str = ""
+    modules: tuple[Path, ...] = ()
+    machine: str = "ppce500"
+    cpu: str = "e500v2"
+    models: tuple[tuple[str, Connect], ...] = ()
+
+
+class TracedAccess(NamedTuple):
+    """One access to a device, and the address of the instruction that made it."""
+
+    pc: int
+    access: MmioAccess
+
+
+@lru_cache(maxsize=4)
+def _kernel_symbols(kernel: Path) -> Symbols:
+    return Symbols.read(kernel.read_bytes())
+
+
+class BootedGuest:
+    """A machine whose kernel runs, with the modules loaded and the agent waiting for requests.
+
+    ``agent`` does in the guest what it is asked for; the most used requests are methods here too. ``memory``
+    is the guest's RAM, ``accesses`` are the last device accesses since the test began, without those to UARTs
+    and the interrupt controller. Raises AgentError when the guest does not come so far.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        files = recipe.files
+        tree = DeviceTree(files.dtb.read_bytes() if recipe.tree is None else recipe.tree, str(files.dtb))
+        self._kernel = files.kernel
+        self._console = Console()
+        self.accesses: deque[TracedAccess] = deque(maxlen=ACCESSES_KEPT)
+        self._awaited: Callable[[MmioAccess], bool] | None = None
+        self._reached = False
+        self.machine = Machine(
+            Configuration(
+                tree=tree,
+                kernel=load_kernel(str(files.kernel)),
+                initrd=Initrd(str(files.initrd), files.initrd.read_bytes()),
+                machine=recipe.machine,
+                cpu=recipe.cpu,
+                command_line=f"run=/bin/agent {recipe.append}",
+                models=dict(recipe.models),
+            ),
+            lambda byte: self._console.transmit(byte),
+        )
+        self._everyday_devices = {
+            device.name for device in self.machine.devices.values() if isinstance(device, Ns16550 | Mpic)
+        }
+        self._new_console()
+        self.memory = GuestMemory(self.machine)
+        node = tree.find(AGENT_PORT)
+        port = self.machine.serial_ports.get(node.path) if node is not None else None
+        if port is None:
+            raise AgentError(f"{tree.source}: there is no {AGENT_PORT}, on which the agent would listen")
+        self.agent = Agent(self.machine, port)
+        try:
+            self._boot(recipe.modules)
+        except AgentError as error:
+            raise AgentError(f"the guest has not booted: {error}; its console:\n{self.console}") from error
+        self._snapshot = self.machine.snapshot()
+        self._constants = self._constant_registers()
+
+    # Life of the guest
+
+    def _boot(self, modules: tuple[Path, ...]) -> None:
+        self.agent.connect(BOOT_BUDGET)
+        paths = self.agent.read("/modules.list").decode().split()
+        for module in modules:
+            paths.append(f"/lib/modules/{module.name}")
+            self.agent.write(paths[-1], module.read_bytes())
+            self.agent.insmod(paths[-1])
+        self._module_files = {_module_name(path): path for path in paths}
+        self._files_at_boot = dict(self._module_files)
+        self.symbols = self._symbols_at_boot = self._read_symbols()
+        self._symbols_are_stale = False
+        self.machine.bus.trace = self._note_access
+        # Up to where the kernel has nothing to do but to wait for the next request.
+        while self.machine.vcpu.run(BOOT_BUDGET) is not RunExit.IDLE:
+            pass
+
+    def restore(self) -> None:
+        """Return to the state after the boot, whatever has happened since."""
+        machine = self.machine
+        machine.restore(self._snapshot)
+        for device, name, value in self._constants:
+            setattr(device, name, value)
+        machine.bus.guest_errors.clear()
+        if machine.bus.trace != self._note_access:
+            machine.bus.trace = self._note_access
+        self.agent.forget()
+        self.accesses.clear()
+        self._awaited = None
+        self._module_files = dict(self._files_at_boot)
+        self.symbols, self._symbols_are_stale = self._symbols_at_boot, False
+        self._new_console()
+
+    def _constant_registers(self) -> list[tuple[RegisterDevice, str, object]]:
+        """Return what a test may have changed and what a saved state leaves out: device, register, value."""
+        return [
+            (device, register.name, vars(device)[register.name])
+            for device in self.machine.devices.values()
+            if isinstance(device, RegisterDevice)
+            for register in device.registers
+            if register.constant
+        ]
+
+    def _new_console(self) -> None:
+        self._console = Console()
+        self._console.watch(PANIC, lambda line: self.machine.panicked(line[line.index(PANIC) :]))
+
+    def _note_access(self, access: MmioAccess) -> None:
+        if access.device not in self._everyday_devices:
+            self.accesses.append(TracedAccess(self.machine.vcpu.state.pc, access))
+        if self._awaited is not None and self._awaited(access):
+            self._reach()
+
+    # What the guest is and says
+
+    @property
+    def console(self) -> str:
+        """What the guest has sent to its console since the test began."""
+        return self._console.output.decode("ascii", "replace")
+
+    def device(self, kind: type[AnyDevice]) -> AnyDevice:
+        """Return the machine's only device of this class; LookupError unless there is exactly one."""
+        found = [device for device in self.machine.devices.values() if isinstance(device, kind)]
+        if len(found) != 1:
+            raise LookupError(f"the machine has {len(found)} devices of class {kind.__name__}")
+        return found[0]
+
+    @property
+    def pvctl(self) -> Pvctl:
+        """The machine's pvctl."""
+        return self.device(Pvctl)
+
+    def symbol(self, name: str) -> int:
+        """Return the effective address of a function of the kernel or of a module.
+
+        LookupError unless exactly one has this name. Asks the agent where modules are that a test has loaded.
+        """
+        if self._symbols_are_stale:
+            self.symbols, self._symbols_are_stale = self._read_symbols(), False
+        return self.symbols.address(name)
+
+    def _read_symbols(self) -> Symbols:
+        symbols = _kernel_symbols(self._kernel)
+        for name, path in self._module_files.items():
+            sections = self._sections(name)
+            if sections:
+                symbols = symbols.with_module(self.agent.read(path), sections)
+        return symbols
+
+    def _sections(self, module: str) -> dict[str, int]:
+        """Return where the code of a module is, by section; nothing if it is not loaded."""
+        addresses = {}
+        for section in _CODE_SECTIONS:
+            try:
+                text = self.agent.read(f"/sys/module/{module}/sections/{section}")
+            except RequestRefusedError:
+                continue
+            addresses[section] = int(text, 16)
+        return addresses
+
+    # Requests to the agent
+
+    def run(self, command: str) -> Completed:
+        """Run a command: words as a shell splits them, a program and its arguments."""
+        return self.agent.run(*shlex.split(command))
+
+    def read(self, path: str) -> str:
+        """Return the contents of a text file; ``agent.read`` returns bytes."""
+        return self.agent.read(path).decode("utf-8", "replace")
+
+    def write(self, path: str, data: bytes | str, mode: int = 0o644) -> None:
+        """Write a file; one that did not exist gets the permissions ``mode``."""
+        self.agent.write(path, data, mode)
+
+    def insmod(self, module: str | Path, parameters: str = "") -> None:
+        """Load a module from a file of the guest, given as a string, or of the host, given as a Path."""
+        path = module if isinstance(module, str) else f"/lib/modules/{module.name}"
+        if not isinstance(module, str):
+            self.agent.write(path, module.read_bytes())
+        self._module_files[_module_name(path)] = path
+        self._symbols_are_stale = True
+        self.agent.insmod(path, parameters)
+
+    def rmmod(self, name: str) -> None:
+        """Unload a module."""
+        self._symbols_are_stale = True
+        self.agent.rmmod(name)
+
+    # Running the guest
+
+    def run_until(
+        self,
+        *,
+        line: str | None = None,
+        access: Callable[[MmioAccess], bool] | None = None,
+        instructions: int | None = None,
+        budget: int = DEFAULT_BUDGET,
+        reset_limit: int = 0,
+    ) -> None:
+        """Run the guest until one of these has happened.
+
+        A ``line`` with this text has ended on the console; a device access for which ``access`` returns
+        True is made (a write: is about to be); so many ``instructions`` have been executed. Raises
+        GuestEndedError when the guest ends before that, or has executed ``budget`` instructions.
+        """
+        self._reached = False
+        self._awaited = access
+        if line is not None:
+            self._console.watch(line, self._line_watcher())
+        deadline = self.machine.vcpu.instructions + (budget if instructions is None else instructions)
+        try:
+            while not self._reached:
+                left = max(deadline - self.machine.vcpu.instructions, 0)
+                outcome = self.machine.run(left, reset_limit=reset_limit)
+                if self._reached or isinstance(outcome, Interrupted):
+                    continue
+                if instructions is None or self.machine.vcpu.instructions < deadline:
+                    raise GuestEndedError("run_until", outcome)
+                break
+        finally:
+            self._awaited = None
+
+    def _line_watcher(self) -> Callable[[str], None]:
+        pending = True
+
+        def found(line: str) -> None:
+            nonlocal pending
+            if pending:
+                pending = False
+                self._reach()
+
+        return found
+
+    def _reach(self) -> None:
+        self._reached = True
+        self.machine.interrupt()
+
+    def destroy(self) -> None:
+        """Let go of the machine."""
+        self.machine.destroy()
+
+
+def _module_name(path: str) -> str:
+    """Return the name of the module in a file, as the kernel has it."""
+    return path.rpartition("/")[2].removesuffix(".ko").replace("-", "_")

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The fixture ``guest``: a booted machine of one's own for each test."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+import pytest
+
+from paradrive.devices.pvctl import ALL_FEATURES, Command, Event, Feature, ResetKind
+from paradrive.guest.agent import GuestEndedError, RequestRefusedError
+from paradrive.guest.agent_protocol import AgentError
+from paradrive.machine.outcome import NoProgress, Panicked, PoweredOff, ResetLimit
+
+if TYPE_CHECKING:
+    from paradrive.devices.pvctl import Pvctl
+    from paradrive.testing.booted import BootedGuest
+
+DRIVER = "/sys/bus/platform/drivers/pvctl"
+NAME = "f00000000.pvctl"
+
+
+def test_poweroff_reaches_the_device(guest: BootedGuest, pvctl: Pvctl) -> None:
+    result = guest.run("poweroff")
+    assert (result.status, result.outcome) == (None, PoweredOff(0))
+    assert [record.command for record in pvctl.commands] == [Command.SHUTDOWN]
+    assert "reboot: Power down" in guest.console
+
+
+def test_restart_reaches_the_device(guest: BootedGuest, pvctl: Pvctl) -> None:
+    assert guest.run("reboot").outcome == ResetLimit(0)
+    assert [(record.command, record.argument) for record in pvctl.commands] == [
+        (Command.RESET, ResetKind.COLD)
+    ]
+
+
+# Each of these two would find what the other has left behind, whichever comes first.
+@pytest.mark.parametrize("turn", range(2))
+def test_a_guest_finds_nothing_of_other_tests(guest: BootedGuest, pvctl: Pvctl, turn: int) -> None:
+    assert (guest.console, list(pvctl.commands), list(guest.accesses)) == ("", [], [])
+    assert guest.read(f"{DRIVER}/{NAME}/version") == "1.0\n"
+    with pytest.raises(RequestRefusedError, match="ENOENT"):
+        guest.read("/left-behind")
+    guest.write("/left-behind", "something")
+    pvctl.VERSION = 1 << 16 | 99
+    pvctl.read(0x40, 4)
+    assert guest.read(f"{DRIVER}/{NAME}/version") == "1.99\n"
+    guest.write(f"{DRIVER}/unbind", NAME)
+    assert pvctl.ENABLE == 0
+    guest.run("reboot")
+
+
+def test_the_device_is_left_as_after_boot(guest: BootedGuest, pvctl: Pvctl) -> None:
+    assert pvctl.ENABLE == ALL_FEATURES
+    assert not guest.machine.bus.guest_errors.entries
+
+
+def test_driver_binds_to_a_changed_device(guest: BootedGuest, pvctl: Pvctl) -> None:
+    guest.write(f"{DRIVER}/unbind", NAME)
+    pvctl.FEATURES = int(Feature.SHUTDOWN)
+    guest.write(f"{DRIVER}/bind", NAME)
+    assert pvctl.ENABLE == Feature.SHUTDOWN
+
+
+@pytest.mark.guest(dtb="no-interrupt.dts")
+def test_without_interrupt_events_stay_off(guest: BootedGuest, pvctl: Pvctl) -> None:
+    assert not pvctl.ENABLE & Feature.EVENTS
+    assert not pvctl.request(Event.SHUTDOWN)
+
+
+@pytest.mark.guest(append="reboot=warm")
+def test_the_marker_adds_kernel_arguments(guest: BootedGuest, pvctl: Pvctl) -> None:
+    assert "reboot=warm" in guest.read("/proc/cmdline")
+    guest.run("reboot")
+    assert pvctl.commands[-1].argument == ResetKind.WARM
+
+
+def test_modules_come_and_go(guest: BootedGuest) -> None:
+    guest.rmmod("pvctl")
+    with pytest.raises(RequestRefusedError) as caught:
+        guest.read("/sys/module/pvctl/refcnt")
+    assert caught.value.number == errno.ENOENT
+    with pytest.raises(LookupError):
+        guest.symbol("pvctl_probe")
+    guest.insmod("/lib/modules/pvctl.ko")
+    start = guest.symbol("pvctl_probe")
+    assert guest.symbols.describe(start) == "pvctl_probe"
+    with pytest.raises(RequestRefusedError, match="EEXIST"):
+        guest.insmod("/lib/modules/pvctl.ko")
+
+
+def test_symbols_are_where_the_guest_executes(guest: BootedGuest, pvctl: Pvctl) -> None:
+    guest.agent.start("reboot")
+    guest.run_until(access=lambda access: access.device == pvctl.name)
+    start = guest.symbol("pvctl_command")
+    assert start < guest.accesses[-1].pc < start + 0x100
+    assert guest.symbols.describe(start) == "pvctl_command"
+
+
+def test_memory_is_what_the_guest_has(guest: BootedGuest) -> None:
+    banner = guest.read("/proc/version").encode()
+    assert banner in guest.memory.read(0, 16 << 20)
+    with pytest.raises(ValueError, match="no RAM"):
+        guest.memory.read(0x4000000 - 2, 4)
+    with pytest.raises(ValueError, match="no RAM"):
+        guest.memory.write(0x4000000 - 2, b"1234")
+
+
+def test_the_guest_executes_code_that_the_host_has_written(guest: BootedGuest, pvctl: Pvctl) -> None:
+    place = guest.memory.physical(guest.symbol("machine_restart"))
+    assert place is not None
+    trap = (0x7FE00008).to_bytes(4, "big")
+    guest.memory.write(place, trap)
+    assert guest.run("reboot").outcome != ResetLimit(0)
+    assert "kernel BUG" in guest.console or "Oops" in guest.console
+
+
+def test_run_until_a_line_of_the_console(guest: BootedGuest, pvctl: Pvctl) -> None:
+    guest.agent.start("poweroff")
+    guest.run_until(line="Power down")
+    assert not pvctl.commands
+    assert guest.console.endswith("Power down\r\n")
+
+
+def test_run_until_a_device_access(guest: BootedGuest, pvctl: Pvctl) -> None:
+    guest.agent.start("reboot")
+    guest.run_until(access=lambda access: (access.device, access.register) == ("pvctl@0", "ARGUMENT"))
+    assert guest.symbols.describe(guest.accesses[-1].pc).startswith("pvctl_command")
+    assert not pvctl.commands
+
+
+def test_run_until_a_number_of_instructions(guest: BootedGuest) -> None:
+    guest.agent.start("reboot")
+    before = guest.machine.vcpu.instructions
+    guest.run_until(instructions=12345)
+    assert guest.machine.vcpu.instructions == before + 12345
+
+
+def test_run_until_what_never_happens_tells_how_the_guest_ended(guest: BootedGuest) -> None:
+    guest.agent.start("poweroff")
+    with pytest.raises(GuestEndedError) as caught:
+        guest.run_until(line="never printed")
+    assert caught.value.outcome == PoweredOff(0)
+
+
+def test_a_program_finishes_after_the_test_has_watched_it(guest: BootedGuest) -> None:
+    program = guest.agent.start("/bin/nothing")
+    guest.run_until(instructions=1000)
+    with pytest.raises(AgentError, match="has not finished"):
+        guest.read("/proc/version")
+    guest.run_until(instructions=1_000_000)
+    assert program.wait().status == 127
+    assert guest.read("/proc/version").startswith("Linux version 6.12")
+
+
+def test_a_panic_is_an_outcome(guest: BootedGuest) -> None:
+    assert guest.pvctl.request(Event.CRASH)
+    with pytest.raises(GuestEndedError) as caught:
+        guest.run_until(line="never printed")
+    assert isinstance(caught.value.outcome, Panicked)
+
+
+def test_a_guest_that_hangs_is_told_from_one_that_ends(guest: BootedGuest) -> None:
+    guest.agent.budget = 1000
+    with pytest.raises(GuestEndedError) as caught:
+        guest.run("poweroff")
+    assert isinstance(caught.value.outcome, NoProgress)
