@@ -11,6 +11,7 @@ import pytest
 
 from paradrive.cpu.models import CPU_MODELS
 from paradrive.cpu.reference import Integer
+from paradrive.cpu.vcpu import ENGINES
 from paradrive.isa import branch, load_store, logical
 from paradrive.isa.decoder import instructions_of
 from paradrive_tools.fidelity import peer
@@ -21,7 +22,12 @@ from paradrive_tools.fidelity.batch import (
     compared_instructions,
     run_batch,
 )
+from paradrive_tools.fidelity.effects import Observer
 from paradrive_tools.fidelity.forms import SKIPPED_INSTRUCTIONS
+from paradrive_tools.fidelity.generator import Generator
+from paradrive_tools.fidelity.layout import Layout
+from paradrive_tools.fidelity.model import run_program
+from paradrive_tools.fidelity.program import assemble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -121,6 +127,17 @@ def test_planted_bug_of_the_reference_engine_is_reported_and_nothing_else(
         assert each["engine"] == "reference"
         assert any(name.startswith(differs) for name in each["expected"])
         assert each["expected"] != each["got"]
+
+
+def test_reference_engine_executes_the_program_that_is_compared_on_the_compiled_one() -> None:
+    layout = Layout(CAPACITY)
+    generator = Generator(Observer("e500v2"), layout, "program")
+    names = ("add", "lwzux", "stmw", "bcctr", "tw", "stwcx.")
+    work = [compared_instruction("e500v2", name) for name in names] * 5
+    cases = [case for number, each in enumerate(work) if (case := generator.case(each, number, number))]
+    program = assemble(cases, layout)
+    memories = {engine: run_program(program, layout, "e500v2", engine) for engine in ENGINES}
+    assert memories["reference"] == memories["compiled"] != program.memory
 
 
 @needs_qemu

@@ -15,7 +15,7 @@ from paradrive_tools.fidelity.effects import Observer
 from paradrive_tools.fidelity.forms import SKIPPED_INSTRUCTIONS
 from paradrive_tools.fidelity.generator import Generator
 from paradrive_tools.fidelity.layout import Layout
-from paradrive_tools.fidelity.model import ENGINES, run_on_model
+from paradrive_tools.fidelity.model import run_cases, run_program
 from paradrive_tools.fidelity.peer import run_on_qemu
 from paradrive_tools.fidelity.program import assemble
 
@@ -89,8 +89,10 @@ def run_batch(core: str, work: Sequence[tuple[Instruction, int]], seed: str) -> 
     result.cases = dict(Counter(case.instruction.mnemonic for case in cases))
     program = assemble(cases, layout)
     expected = run_on_qemu(program, layout, core)
-    for engine in ENGINES:
-        got = run_on_model(program, layout, core, engine)
+    for engine, got in (
+        ("compiled", run_program(program, layout, core)),
+        ("reference", run_cases(cases, program, layout, core)),
+    ):
         for mismatch in mismatches(cases, layout, expected, got):
             keys = explanation(mismatch)
             if keys is not None:

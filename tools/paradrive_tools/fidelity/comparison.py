@@ -76,14 +76,9 @@ class Mismatch(NamedTuple):
 
 def mismatches(cases: Sequence[Case], layout: Layout, expected: bytes, got: bytes) -> Iterator[Mismatch]:
     """Yield the cases in which the memory that the model has left (``got``) is not the expected one."""
-    if expected == got:
-        return
     for number, case in enumerate(cases):
         differences = dict(_differences(layout.result(number), layout, expected, got))
-        start = case.window - at.BASE
-        for place in range(start, start + at.WINDOW_SIZE):
-            if expected[place] != got[place]:
-                differences[f"{at.BASE + place:#x}"] = Values(expected[place], got[place])
+        differences |= _differences_in_memory(case.window, expected, got)
         if differences:
             (signal,) = unpack_from(">I", expected, layout.result(number) + 4 * at.SIGNALLED - at.BASE)
             yield Mismatch(case, layout.instruction(number), signal, differences)
@@ -102,3 +97,15 @@ def _differences(address: int, layout: Layout, expected: bytes, got: bytes) -> I
         for name, of_qemu, of_model in pairs:
             if of_qemu != of_model:
                 yield name, Values(of_qemu, of_model)
+
+
+def _differences_in_memory(window: int, expected: bytes, got: bytes) -> dict[str, Values]:
+    """Return the bytes of the window at an address that differ."""
+    start, end = window - at.BASE, window - at.BASE + at.WINDOW_SIZE
+    if expected[start:end] == got[start:end]:
+        return {}
+    return {
+        f"{at.BASE + place:#x}": Values(expected[place], got[place])
+        for place in range(start, end)
+        if expected[place] != got[place]
+    }

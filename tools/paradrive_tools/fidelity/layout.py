@@ -8,7 +8,8 @@ lies there.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 BASE = 0x1000
 
@@ -51,45 +52,46 @@ FPSCR_INDEX = 32
 XER_BITS = 0xE000007F
 
 
-class Layout(NamedTuple):
+@dataclass(frozen=True)
+class Layout:
     """The memory of a program of ``capacity`` cases, with or without floating-point registers."""
 
     capacity: int
     floating_point: bool = False
 
-    @property
+    @cached_property
     def record_size(self) -> int:
         """Bytes of the record of a case, and of a result."""
         return FLOATING + (8 * (FPSCR_INDEX + 1) if self.floating_point else 0)
 
-    @property
+    @cached_property
     def pads(self) -> tuple[int, ...]:
         """The addresses of all pads; the first is number 1."""
         behind_stubs = STUBS + STUB_SIZE * self.capacity
         starts = (LOW_PADS, HIGH_PADS, behind_stubs)
         return tuple(start + PAD_SIZE * number for start in starts for number in range(PADS_EACH))
 
-    @property
+    @cached_property
     def records(self) -> int:
         """The address of the first case's record."""
         return _page_after(self.pads[-1] + PAD_SIZE)
 
-    @property
+    @cached_property
     def results(self) -> int:
         """The address of the first case's result."""
         return self.records + self.record_size * self.capacity
 
-    @property
+    @cached_property
     def windows(self) -> int:
         """The address of the first window."""
         return _page_after(self.results + self.record_size * self.capacity) + _FIRST_WINDOW_IN_PAGE
 
-    @property
+    @cached_property
     def end(self) -> int:
         """The address behind the last window: up to here memory is compared."""
         return self.windows + WINDOW_SIZE * self.capacity
 
-    @property
+    @cached_property
     def stack_end(self) -> int:
         """The address behind the stack for signals, and behind everything."""
         return _page_after(self.end) + STACK_SIZE

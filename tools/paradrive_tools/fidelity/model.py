@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Running a program of cases on the model: a bare core in user mode, and as much of Linux as it asks for.
+"""Running cases on the model: a bare core in user mode, and as much of Linux as a program asks for.
+
+The compiled engine executes the very program that QEMU does. The reference engine would spend a hundred
+times as long around the instructions under test as in them, so it gets the registers of each case directly.
 
 Supervisor code consists of two instructions for each interrupt: a store that ends the run, after which
 this module does what Linux would, and rfi.
@@ -7,6 +10,7 @@ this module does what Linux would, and rfi.
 
 from __future__ import annotations
 
+from struct import pack_into
 from typing import TYPE_CHECKING
 
 from paradrive.cpu import interrupts
@@ -21,21 +25,21 @@ from paradrive.devices.ram import Ram
 from paradrive.isa import spr
 from paradrive_tools.fidelity.assembler import store, word
 from paradrive_tools.fidelity.errors import FidelityError
-from paradrive_tools.fidelity.layout import BASE, SIGNAL
+from paradrive_tools.fidelity.layout import BASE, FLOATING, SIGNAL
 from paradrive_tools.fidelity.program import EXIT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, WRITE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from paradrive.cpu.ports import Memory
+    from paradrive_tools.fidelity.case import Case
     from paradrive_tools.fidelity.layout import Layout
     from paradrive_tools.fidelity.program import Program
-
-ENGINES = ("reference", "compiled")
 
 #: RAM and the page that covers it, with room for the vectors behind the program.
 _RAM_SIZE = 0x400000
 _VECTORS = _RAM_SIZE - 0x10000
+_VECTOR_SIZE = 0x100
 #: A page of device registers at the end of both address spaces, which a store reaches without a register.
 _DOOR, _DOOR_PHYSICAL = 0xFFFFF000, 0xFFFFFF000
 #: Far more instructions than a case takes.
@@ -78,15 +82,15 @@ class _UserMode:
         self.ram = Ram(0, _RAM_SIZE)
         self.vcpu = Vcpu(CPU_MODELS[core], _Bus(self.ram, self._interrupted), Clock(), engine=engine)
         self.interrupt: int | None = None
-        self._end = layout.end
+        self._layout = layout
         self.output: bytes | None = None
 
         self.ram.view[BASE : BASE + len(program.memory)] = program.memory
         for number in range(16):
             leave = store(0, _DOOR + number).to_bytes(4, "big") + word("rfi").to_bytes(4, "big")
-            vector = _VECTORS + 0x100 * number
+            vector = _VECTORS + _VECTOR_SIZE * number
             self.ram.view[vector : vector + len(leave)] = leave
-            self.vcpu.state.spr[spr.IVOR0 + number] = 0x100 * number
+            self.vcpu.state.spr[spr.IVOR0 + number] = _VECTOR_SIZE * number
         self.vcpu.state.spr[spr.IVPR] = _VECTORS
         tlb1 = self.vcpu.mmu.tlb1
         tlb1[0] = TlbEntry(epn=0, rpn=0, size=_RAM_SIZE)
@@ -109,7 +113,7 @@ class _UserMode:
                 if self._system_call():
                     break
             else:
-                self._signal(self.interrupt)
+                self._handle(self.interrupt)
         if self.output is None:
             raise FidelityError("the program exited on the model without having written anything")
         return self.output
@@ -126,22 +130,56 @@ class _UserMode:
             gpr[3] = 0
         return False
 
-    def _signal(self, interrupt: int) -> None:
+    def _handle(self, interrupt: int) -> None:
         """Do what the program's signal handler does on Linux: note the signal, leave the instruction out."""
-        registers = self.vcpu.state.spr
+        self.ram.view[SIGNAL : SIGNAL + 4] = self._signal(interrupt).to_bytes(4, "big")
+        self.vcpu.state.spr[spr.SRR0] += 4
+
+    def _signal(self, interrupt: int) -> int:
+        """Return the signal that Linux sends for an interrupt which has just been taken."""
         signal = _SIGNALS.get(interrupt)
         if signal is None:
             raise FidelityError(f"unexpected interrupt {interrupt - spr.IVOR0} on the model")
         if signal == SIGILL:
-            signal = _PROGRAM_SIGNALS.get(registers[spr.ESR], SIGILL)
-        self.ram.view[SIGNAL : SIGNAL + 4] = signal.to_bytes(4, "big")
-        registers[spr.SRR0] += 4
+            return _PROGRAM_SIGNALS.get(self.vcpu.state.spr[spr.ESR], SIGILL)
+        return signal
+
+    def execute(self, case: Case, number: int) -> None:
+        """Execute the instruction of a case without the program, and store the result as the program does."""
+        state, layout = self.vcpu.state, self._layout
+        case.registers.enter(state)
+        state.reserved, state.reservation = int(bool(case.reserved)), case.reserved
+        state.pc = layout.instruction(number)
+        self.vcpu.run(1)
+        reached = signal = 0
+        if not state.msr & MSR_PR:
+            signal = self._signal(spr.IVOR0 + (state.pc - _VECTORS) // _VECTOR_SIZE)
+            self.vcpu.core.write_msr(USER_MSR)
+        elif state.pc in layout.pads:
+            reached = layout.pads.index(state.pc) + 1
+        words = [*state.gpr[:32], state.condition_register(), state.xer, state.lr, state.ctr, reached, signal]
+        place = layout.result(number)
+        pack_into(f">{len(words)}I", self.ram.view, place, *words)
+        if layout.floating_point:
+            doublewords = [*state.fpr, state.fpscr]
+            pack_into(f">{len(doublewords)}Q", self.ram.view, place + FLOATING, *doublewords)
 
 
-def run_on_model(program: Program, layout: Layout, core: str, engine: str) -> bytes:
+def run_program(program: Program, layout: Layout, core: str, engine: str = "compiled") -> bytes:
     """Return the memory that the program leaves, from `BASE` to the layout's end.
 
     Raises FidelityError when the program does not come to its end.
     """
     budget = _BUDGET_OF_START + _BUDGET_OF_A_CASE * layout.capacity
     return _UserMode(program, layout, core, engine).run(budget)
+
+
+def run_cases(cases: Sequence[Case], program: Program, layout: Layout, core: str) -> bytes:
+    """Return the memory with the results of the cases on the reference engine, as ``run_program``.
+
+    Of the program's memory only the results and what the cases access is as the program would leave it.
+    """
+    user_mode = _UserMode(program, layout, core, "reference")
+    for number, case in enumerate(cases):
+        user_mode.execute(case, number)
+    return bytes(user_mode.ram.view[BASE : layout.end])

@@ -6,7 +6,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from paradrive.isa.fpscr import NI, RESERVED
+from paradrive.isa.fpscr import NI, RN, summarised
 from paradrive.isa.spr import SPRS
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def random_double(source: random.Random) -> int:
 
 def random_fpscr(source: random.Random) -> int:
     """Return an FPSCR: any rounding mode, half of the time nothing enabled, no non-IEEE mode."""
-    value = source.getrandbits(32) & ~(NI | RESERVED)
-    return value & 3 if source.getrandbits(1) else value
+    value = summarised(source.getrandbits(32) & ~NI)
+    return value & RN if source.getrandbits(1) else value
 
 
 def field_value(source: random.Random, name: str, width: int) -> int:
