@@ -180,7 +180,7 @@ FLOATING_DIFFERENCES = (
         _inexact_before_exception,
         "an enabled invalid operation leaves FPSCR[FI] as it was",
         "it clears FI, as the manual says",
-        "Power ISA 2.06, Book I, 4.4.1.1",
+        "Power ISA 2.06, Book I, 4.4.1",
         "all with invalid operations",
     ),
     Difference(

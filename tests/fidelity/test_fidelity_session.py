@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``paradrive fidelity`` as a command: its report, what it keeps, its exit status, and its documentation."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paradrive.isa import logical
+from paradrive_tools.cli import main
+from paradrive_tools.fidelity import forms, peer, session
+from paradrive_tools.fidelity.assembler import word
+from paradrive_tools.fidelity.batch import Result, compared_instruction
+from paradrive_tools.fidelity.case import Case, Registers
+from paradrive_tools.fidelity.comparison import Mismatch, Values
+from paradrive_tools.fidelity.differences import explanation, markdown_table
+from paradrive_tools.fidelity.program import SIGBUS
+from paradrive_tools.fidelity.store import Store
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+BATCH = session.Batch("e500v2", "srawi", 0, 60)
+
+needs_qemu = pytest.mark.skipif(
+    shutil.which(peer.QEMU) is None,
+    reason=f"{peer.QEMU} is not installed (Debian package {peer.QEMU_PACKAGE})",
+)
+
+
+@pytest.fixture
+def only_srawi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Let the command compare one instruction; return where its report goes."""
+    monkeypatch.setattr(session, "BUILD", tmp_path)
+    monkeypatch.setattr(session, "batches", lambda _cores, cases: [BATCH._replace(cases=cases)])
+    return tmp_path / "fidelity.json"
+
+
+@needs_qemu
+def test_report_counts_cases_instructions_and_mismatches(only_srawi: Path) -> None:
+    assert main(["fidelity", "--cases", "60"]) == 0
+    report = json.loads(only_srawi.read_text())
+    assert report["cases"] == 60
+    assert report["mismatches"] == 0
+    assert report["instructions"] == {"e500v2": 1}
+    assert report["cases_by_instruction"] == {"e500v2": {"srawi": 60}}
+    assert report["skipped_instructions"] == forms.SKIPPED_INSTRUCTIONS
+
+
+@needs_qemu
+def test_mismatch_without_an_explanation_is_described_and_gives_status_1(
+    only_srawi: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def without_carry(cpu: Any, i: Any, amount: Any) -> None:
+        logical.result_to_ra(cpu, i, cpu.gpr[i.rS].shift_right_signed(amount))
+
+    monkeypatch.setattr(logical, "shift_right_algebraic", without_carry)
+    assert main(["fidelity", "--cases", "60"]) == session.MISMATCH == 1
+    first = json.loads(only_srawi.read_text())["first_mismatches"][0]
+    assert first["engine"] == "reference"
+    assert first["instruction"].startswith("srawi")
+    printed = capsys.readouterr().out
+    assert first["word"] in printed
+    assert f"XER={first['got']['XER']}" in printed
+
+
+@needs_qemu
+def test_finished_batches_are_not_executed_again(only_srawi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    main(["fidelity", "--cases", "60"])
+    before = only_srawi.read_bytes()
+
+    def refuse(_batch: session.Batch) -> Result:
+        raise AssertionError("executed again")
+
+    monkeypatch.setattr(session, "run", refuse)
+    assert main(["fidelity", "--cases", "60"]) == 0
+    assert only_srawi.read_bytes() == before
+
+
+def test_results_of_other_sources_are_not_used(tmp_path: Path) -> None:
+    Store(tmp_path, "before").save("batch", Result(cases={"add": 1}))
+    assert Store(tmp_path, "before").load("batch") == Result(cases={"add": 1})
+    assert Store(tmp_path, "after").load("batch") is None
+    assert Store(tmp_path, "before").load("batch") is None
+
+
+def test_result_that_was_cut_off_is_not_used(tmp_path: Path) -> None:
+    store = Store(tmp_path, "sources")
+    store.save("batch", Result(cases={"add": 1}))
+    (file,) = tmp_path.glob("sources/*.json")
+    file.write_text(file.read_text()[:-20])
+    assert store.load("batch") is None
+
+
+def test_missing_qemu_is_told_in_one_line(
+    only_srawi: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peer.version.cache_clear()
+    monkeypatch.setattr(peer.shutil, "which", lambda _name: None)
+    assert main(["fidelity"]) == 2
+    assert not only_srawi.exists()
+    message = capsys.readouterr().err
+    assert message == "paradrive: error: qemu-ppc is not installed: install the Debian package qemu-user\n"
+
+
+def mismatch_of_lmw(**differences: tuple[int, int]) -> Mismatch:
+    instruction = compared_instruction("e500v2", "lmw")
+    case = Case(instruction, word("lmw", rT=31, rA=1), Registers(), 0, b"")
+    return Mismatch(case, 0, 0, {name: Values(*values) for name, values in differences.items()})
+
+
+def test_difference_explains_only_the_instructions_and_the_condition_that_it_names() -> None:
+    assert explanation(mismatch_of_lmw(r31=(1, 2), signal=(0, SIGBUS))) == ("unaligned-multiple",)
+    assert explanation(mismatch_of_lmw(r31=(1, 2))) is None
+
+
+def test_document_has_the_table_of_differences_and_what_is_left_out() -> None:
+    document = (CHECKOUT / "docs" / "fidelity.md").read_text()
+    assert markdown_table() in document
+    for mnemonic, reason in forms.SKIPPED_INSTRUCTIONS.items():
+        assert f"`{mnemonic}`: {reason}" in " ".join(document.split())
