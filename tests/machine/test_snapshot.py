@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from observable import everything
 
-from paradrive.machine.outcome import PoweredOff, ResetLimit
+from paradrive.machine.outcome import Panicked, PoweredOff, ResetLimit
 from paradrive.testing.guest import Guest, GuestFiles
 from paradrive_tools.guest_build import ensure_guest
 
 if TYPE_CHECKING:
-    from paradrive.machine.machine import Machine
     from paradrive.machine.snapshot import MachineSnapshot
 
 
@@ -22,19 +22,6 @@ if TYPE_CHECKING:
 def files() -> GuestFiles:
     built = ensure_guest("e500v2")
     return GuestFiles(built.kernel, built.initrd, built.dtb)
-
-
-def everything(machine: Machine) -> tuple[object, ...]:
-    """Return all that a guest could tell two machines apart by."""
-    return (
-        machine.vcpu.state.architectural(),
-        machine.clock.now(),
-        machine.vcpu.instructions,
-        machine.vcpu.mmu.tlb0,
-        machine.vcpu.mmu.tlb1,
-        {path: device.save() for path, device in machine.devices.items()},
-        dict(machine.snapshot().pages),
-    )
 
 
 def cut_at(guest: Guest, instructions: int) -> MachineSnapshot:
@@ -87,3 +74,15 @@ def test_code_that_has_changed_since_is_decoded_anew(files: GuestFiles) -> None:
         ram.view[page * 4096 : page * 4096 + 4] = b"\xff\xff\xff\xff"  # type: ignore[union-attr]
     guest.machine.restore(snapshot)
     assert guest.run() == PoweredOff(0)
+
+
+def test_panic_and_requested_reset_are_part_of_a_snapshot(files: GuestFiles) -> None:
+    guest = Guest(files, append="quiet act=restart")
+    assert guest.run() == ResetLimit(0)
+    requested = guest.machine.snapshot()
+    guest.machine.panicked("by the host")
+    panicked = guest.machine.snapshot()
+    guest.machine.restore(requested)
+    assert guest.run(reset_limit=1) == ResetLimit(1)
+    guest.machine.restore(panicked)
+    assert guest.run(reset_limit=1) == Panicked("by the host")

@@ -86,7 +86,8 @@ def save(core: Core) -> dict[str, object]:
         "msr": state.msr,
         "fpr": list(state.fpr),
         "fpscr": state.fpscr,
-        "reservation": state.reservation if state.reserved else None,
+        "reserved": state.reserved,
+        "reservation": state.reservation,
         "spr": {name: state.spr[register.number] for name, register in saved_sprs(core.model).items()},
         "pending": [name for name, bit in _PENDING.items() if state.pending & bit],
         "timebase_offset": state.timebase_offset,
@@ -120,9 +121,9 @@ def load(core: Core, saved: Mapping[str, object]) -> None:
     condition = integer(saved, "cr", WORD)
     for bit in range(32):
         state.cr[bit] = condition >> 31 - bit & 1
-    for name in ("xer", "lr", "ctr", "pc", "fpscr"):
+    for name in ("xer", "lr", "ctr", "pc", "fpscr", "reservation"):
         setattr(state, name, integer(saved, name, WORD))
-    _load_reservation(core, saved)
+    state.reserved = integer(saved, "reserved", 2)
     _load_sprs(core, saved)
     state.pending = _pending(saved)
     state.timebase_offset = integer(saved, "timebase_offset", DOUBLE_WORD)
@@ -185,11 +186,6 @@ def _rows(saved: Mapping[str, object], key: str) -> list[dict[str, object]]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"{key} is not a list of objects")
     return rows
-
-
-def _load_reservation(core: Core, saved: Mapping[str, object]) -> None:
-    if saved.get("reservation") is not None:
-        core.state.reserved, core.state.reservation = 1, integer(saved, "reservation", WORD)
 
 
 def _load_sprs(core: Core, saved: Mapping[str, object]) -> None:

@@ -339,7 +339,7 @@ class Machine:
                     self._outcome = ResetLimit(reset_limit)
                     break
                 self.reset(BootReason.GUEST_RESET)
-            uninterrupted = self._until_appointment()
+            self._keep_appointment()
             if host is not None and self._takes_input():
                 self._receive(host.poll())
             attended = host is not None and host.is_open()
@@ -348,19 +348,22 @@ class Machine:
             if remaining <= 0:
                 self._outcome = self._no_progress(f"it has executed {budget} instructions")
                 break
-            self._handle(self.vcpu.run(min(remaining, uninterrupted)), host if attended else None)
+            self._handle(self.vcpu.run(min(remaining, self._uninterrupted())), host if attended else None)
         return self._outcome
 
-    def _until_appointment(self) -> int:
-        """Keep the appointment if it is due; return how many instructions to execute until the next look."""
-        if self._appointment is None:
-            return SLICE
-        when, action = self._appointment
-        if self.vcpu.instructions < when:
-            return min(SLICE, when - self.vcpu.instructions)
-        self._appointment = None
-        action()
-        return SLICE
+    def _keep_appointment(self) -> None:
+        if self._appointment is not None and self.vcpu.instructions >= self._appointment[0]:
+            action, self._appointment = self._appointment[1], None
+            action()
+
+    def _uninterrupted(self) -> int:
+        """Return how many instructions to execute until the run loop has something else to look at."""
+        now, length = self.vcpu.instructions, SLICE
+        if self._appointment is not None:
+            length = min(length, self._appointment[0] - now)
+        if self._panic_message is not None:
+            length = min(length, max(self._panic_deadline - now, 0))
+        return length
 
     def _handle(self, run_exit: RunExit, host: Host | None) -> None:
         if run_exit is RunExit.IDLE:
