@@ -8,6 +8,7 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from paradrive.cpu import interrupts
+from paradrive.cpu.breakpoints import Breakpoints
 from paradrive.cpu.interrupts import ESR_ILLEGAL, ESR_PRIVILEGED, GuestInterrupt
 from paradrive.cpu.mmu import Access, Mmu, TlbEntry
 from paradrive.cpu.ports import PAGE_SIZE, InterruptController, PhysicalBus
@@ -71,6 +72,7 @@ class Core:
         self.model, self.bus, self.clock, self.number = model, bus, clock, number
         self.interrupt_controller = interrupt_controller
         self.state = CoreState()
+        self.breakpoints = Breakpoints(self.state, self._can_fetch)
         self.timers = Timers(self.state, clock, timebase_frequency)
         self.before_store: Callable[[int], None] = lambda _page: None
         #: The physical pages of RAM that have been stored to since the set was cleared last.
@@ -157,6 +159,9 @@ class Core:
             pages.clear()
         pages[address >> 12] = page
         return page
+
+    def _can_fetch(self, address: int) -> bool:
+        return self.mmu.find(address, bool(self.state.msr & MSR_IS), self.mmu.pids()) is not None
 
     def fetch(self, address: int) -> int:
         """Return the instruction word at ``address``; code outside RAM reads as zero, which is illegal."""

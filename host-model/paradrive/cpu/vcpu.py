@@ -14,7 +14,7 @@ from paradrive.cpu.state import PENDING_RESET, PENDING_STOP, PENDING_WAIT, CoreS
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from paradrive.cpu.clock import Clock
     from paradrive.cpu.mmu import Mmu, TlbEntry
@@ -64,8 +64,10 @@ class ReferenceEngine:
     def execute(self) -> None:
         """Run until the clock's limit, or until ``state.pending`` must be looked at."""
         words, quads, step = self.core.state.words, self.core.state.quads, self.reference.step
+        breakpoints = self.core.breakpoints
         while quads[_REMAINING]:
-            step()
+            if not breakpoints or not breakpoints.reach():
+                step()
             if words[_PENDING]:
                 return
 
@@ -166,6 +168,20 @@ class Vcpu:
         self.core.flush_translations()
         self.engine.forget()
 
+    def set_breakpoint(self, address: int, action: Callable[[], None]) -> None:
+        """Call ``action`` each time before the instruction at this effective address is executed.
+
+        It may change the state, or request a stop, after which that instruction is the next. ``restore``
+        removes all breakpoints.
+        """
+        self.core.breakpoints.set(address, action)
+        self.core.flush_translations()
+
+    def remove_breakpoint(self, address: int) -> None:
+        """Remove the breakpoint at this effective address, if there is one."""
+        self.core.breakpoints.remove(address)
+        self.core.flush_translations()
+
     @property
     def stored_pages(self) -> set[int]:
         """The physical pages of RAM stored to since the last snapshot or restore."""
@@ -197,6 +213,7 @@ class Vcpu:
         they held then.
         """
         core, mmu = self.core, self.core.mmu
+        core.breakpoints.clear()
         old_msr = self.state.msr
         self.state.bytes[:_REGISTERS_SIZE] = snapshot.registers
         self._skipped = snapshot.skipped

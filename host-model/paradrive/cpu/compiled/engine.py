@@ -309,7 +309,11 @@ class CompiledEngine:
         address = self._words[_FAULT_ADDRESS]
         within_page = (address & 0xFFF) + (code >> layout.SIZE_SHIFT & 0xFF) <= PAGE_SIZE
         if kind == Exit.FETCH_MISS:
-            if self._fill_fetch(self._words[_PC]):
+            breakpoints = self.core.breakpoints
+            if breakpoints.on_page_of(self._words[_PC]):
+                if breakpoints.reach():
+                    return
+            elif self._fill_fetch(self._words[_PC]):
                 return
         elif kind == Exit.LOAD_MISS:
             if within_page and self._fill(address, Access.READ):
