@@ -130,6 +130,23 @@ def test_run_until_a_device_access(guest: BootedGuest, pvctl: Pvctl) -> None:
     assert not pvctl.commands
 
 
+def test_run_until_a_symbol(guest: BootedGuest, pvctl: Pvctl) -> None:
+    guest.agent.start("reboot")
+    guest.run_until(symbol="pvctl_restart")
+    assert guest.machine.vcpu.state.pc == guest.symbol("pvctl_restart")
+    assert not pvctl.commands
+    with pytest.raises(GuestEndedError):
+        guest.run_until(symbol="pvctl_restart")
+    assert pvctl.commands
+
+
+def test_run_until_a_symbol_within_the_same_page(guest: BootedGuest) -> None:
+    guest.agent.start("reboot")
+    guest.run_until(symbol="pvctl_restart")
+    guest.run_until(symbol="pvctl_command")
+    assert guest.machine.vcpu.state.pc == guest.symbol("pvctl_command")
+
+
 def test_run_until_a_number_of_instructions(guest: BootedGuest) -> None:
     guest.agent.start("reboot")
     before = guest.machine.vcpu.instructions

@@ -256,6 +256,7 @@ class BootedGuest:
         self,
         *,
         line: str | None = None,
+        symbol: str | None = None,
         access: Callable[[MmioAccess], bool] | None = None,
         instructions: int | None = None,
         budget: int = DEFAULT_BUDGET,
@@ -263,12 +264,16 @@ class BootedGuest:
     ) -> None:
         """Run the guest until one of these has happened.
 
-        A ``line`` with this text has ended on the console; a device access for which ``access`` returns
-        True is made (a write: is about to be); so many ``instructions`` have been executed. Raises
-        GuestEndedError when the guest ends before that, or has executed ``budget`` instructions.
+        A ``line`` with this text has ended on the console; the function of the name ``symbol`` is about to
+        be executed; a device access for which ``access`` returns True is made (a write: is about to be); so
+        many ``instructions`` have been executed. Raises GuestEndedError when the guest ends before that, or
+        has executed ``budget`` instructions.
         """
         self._reached = False
         self._awaited = access
+        start = None if symbol is None else self.symbol(symbol)
+        if start is not None:
+            self.machine.vcpu.set_breakpoint(start, self._reach)
         if line is not None:
             self._console.watch(line, self._line_watcher())
         deadline = self.machine.vcpu.instructions + (budget if instructions is None else instructions)
@@ -283,6 +288,8 @@ class BootedGuest:
                 break
         finally:
             self._awaited = None
+            if start is not None:
+                self.machine.vcpu.remove_breakpoint(start)
 
     def _line_watcher(self) -> Callable[[str], None]:
         pending = True
