@@ -29,7 +29,7 @@ RNG_SEED = bytes(range(32))
 #: Linux's COMMAND_LINE_SIZE for PowerPC, with the terminating NUL.
 COMMAND_LINE_SIZE = 2048
 
-# Where QEMU places device tree and initrd: so far behind the kernel, rounded down to a multiple of that.
+# The distances of QEMU: device tree and initrd are so far behind the kernel, rounded down to a multiple.
 DEVICE_TREE_DISTANCE, DEVICE_TREE_ALIGNMENT = 0x180_0000, 0x10_0000
 INITRD_DISTANCE, INITRD_ALIGNMENT = 0x200_0000, 0x100_0000
 
@@ -147,7 +147,8 @@ def _memory_of_kernel(kernel: Kernel, memories: Sequence[Memory]) -> Memory:
 def _place(kernel: Kernel, initrd: Initrd | None, ram: Memory) -> tuple[Image | None, int]:
     """Return the initrd placed, and the address of the device tree.
 
-    They go where QEMU puts them if RAM reaches so far, else directly behind the kernel.
+    They go as far behind the kernel as QEMU puts them if RAM reaches so far, else directly behind it.
+    QEMU counts from 32 MiB where the kernel ends below: it leaves that to a boot program.
     """
     ram_end = ram.base + ram.size
     contents = initrd.contents if initrd else b""
