@@ -14,7 +14,7 @@ PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
 SETUP := .venv/.complete
 
-.PHONY: help run test check bench docs kernel clean
+.PHONY: help run test check bench docs patches kernel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ docs: $(SETUP) ## Write docs/devices.md from the register maps
 
 fidelity: $(SETUP) ## Compare every user-mode instruction with QEMU; writes build/fidelity.json
 	@.venv/bin/paradrive fidelity
+
+patches: $(SETUP) ## Make the series for Linux, apply and build it; writes build/patches
+	@$(PYTHON) -m paradrive_tools.patches
 
 kernel: $(SETUP) ## Build what the guest boots: kernel, driver, initramfs, device tree (CPU=)
 	@$(PYTHON) -m paradrive_tools.guest_build $(CPU)
