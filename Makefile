@@ -14,16 +14,19 @@ PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
 SETUP := .venv/.complete
 
-.PHONY: help run test check bench docs patches kernel clean
+.PHONY: help run test fuzz-state check bench docs fidelity patches kernel clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(SETUP) ## Boot the guest on this terminal (MACHINE=, CPU=, RUN_ARGS=)
 	@.venv/bin/paradrive run --machine $(MACHINE) --cpu $(CPU) $(RUN_ARGS)
 
 test: kernel ## Run the test suite (PYTEST_ARGS=)
 	@$(PYTHON) -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+fuzz-state: $(SETUP) ## Load 10,000 damaged and forged files of saved guests
+	@$(PYTHON) -m paradrive_tools.fuzz_state
 
 check: kernel ## Check the sources: Python, driver, device trees, bindings
 	@$(PYTHON) -m paradrive_tools.source_checks $(CPU)

@@ -50,7 +50,7 @@ done: shutdown 4 ; b .
 
 #: Takes input with a small FIFO, and holds a reservation over most of its time.
 ECHOING = """
-    lis 4, uart@ha ; li 5, 7 ; stb 5, uart + 2@l(4) ; li 5, 2 ; stb 5, uart + 4@l(4)
+    lis 4, uart@ha ; li 5, 7 ; stb 5, uart + 2@l(4) ; li 5, 10 ; stb 5, uart + 4@l(4)
     li 6, 0x3000 ; li 7, 3
 more: lwarx 8, 0, 6
 wait: lbz 5, uart + 5@l(4) ; andi. 5, 5, 1 ; beq wait

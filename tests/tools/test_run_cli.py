@@ -7,59 +7,17 @@ import json
 import os
 import re
 import stat
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 
 from paradrive_tools.cli import main
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-
-class Run(Protocol):
-    def __call__(self, program: str, *options: str) -> tuple[int, str, str]: ...
-
-
-@pytest.fixture(autouse=True)
-def _no_input() -> Iterator[None]:
-    """Let standard input be empty, whatever it is for pytest."""
-    saved, nothing = os.dup(0), os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    yield
-    os.dup2(saved, 0)
-    os.close(nothing)
-    os.close(saved)
-
-
-@pytest.fixture
-def files(tmp_path: Path, ppce500: bytes) -> dict[str, Path]:
-    paths = {name: tmp_path / name for name in ("initrd", "dtb")}
-    paths["initrd"].write_bytes(b"cpio")
-    paths["dtb"].write_bytes(ppce500)
-    return paths
-
-
-@pytest.fixture
-def run(
-    assemble: Callable[[str], Path],
-    map_devices: str,
-    files: dict[str, Path],
-    capfd: pytest.CaptureFixture[str],
-) -> Run:
-    """Return what runs a program from the command line: exit status, standard output, standard error."""
-
-    def run_program(program: str, *options: str) -> tuple[int, str, str]:
-        kernel = str(assemble(map_devices + program))
-        arguments = ["run", "--engine", "reference", "--max-instructions", "20000", "--kernel", kernel]
-        for name, path in files.items():
-            arguments += [f"--{name}", str(path)]
-        status = main([*arguments, *options])
-        captured = capfd.readouterr()
-        return status, captured.out, captured.err
-
-    return run_program
+    from run_command import Run
 
 
 def test_power_off_ends_with_the_line_that_scripts_look_for(run: Run) -> None:
@@ -135,7 +93,7 @@ def test_input_from_a_pipe_reaches_the_guest(run: Run) -> None:
     os.dup2(reader, 0)
     os.close(reader)
     output = run(
-        "lis 4, uart@ha ; li 5, 2 ; stb 5, uart + 4@l(4)\n"
+        "lis 4, uart@ha ; li 5, 10 ; stb 5, uart + 4@l(4)\n"
         "wait: lbz 5, uart + 5@l(4) ; andi. 5, 5, 1 ; beq wait\n"
         "lbz 5, uart@l(4) ; stb 5, uart@l(4) ; shutdown 0 ; b ."
     )[1]

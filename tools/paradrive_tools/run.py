@@ -33,7 +33,7 @@ DEFAULT_BUDGET = 2_000_000_000
 DEFAULT_RESET_LIMIT = 8
 DEFAULT_MACHINE, DEFAULT_CPU = "ppce500", "e500v2"
 #: Options that say what a saved guest says already.
-DESCRIBING_OPTIONS = ("machine", "cpu", "memory", "kernel", "initrd", "dtb", "append")
+DESCRIBING_OPTIONS = ("memory", "kernel", "initrd", "dtb", "append")
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _PAGE = 4096
 

@@ -77,7 +77,14 @@ def _machine(options: argparse.Namespace, console: Console) -> Machine:
     for name in DESCRIBING_OPTIONS:
         if getattr(options, name) is not None:
             raise InputError(f"--{name}", "cannot be combined with --load: the saved guest has its own")
-    return Machine.load(options.load, console.transmit, engine=options.engine)
+    machine = Machine.load(options.load, console.transmit, engine=options.engine)
+    for name, wanted, saved in (
+        ("machine", options.machine, machine.name),
+        ("cpu", options.cpu, machine.cpu_model.name),
+    ):
+        if wanted not in (None, saved):
+            raise InputError(f"--{name}", f"is {wanted}, but the saved guest has {saved}")
+    return machine
 
 
 class _Saving:

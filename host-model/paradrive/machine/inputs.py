@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+_PIECE_SIZE = 1 << 22
+
 
 class InputError(Exception):
     """A file or setting the user gave cannot be used.
@@ -22,12 +24,16 @@ def read_input(path: str, limit: int) -> bytes:
     Never reads more than that, so that an endless file such as /dev/zero cannot fill the host's
     memory. Raises InputError when the file cannot be read, or is larger.
     """
+    pieces, left = [], limit + 1
     try:
         with open(path, "rb") as file:  # noqa: PTH123 (importing pathlib takes 5 ms of every start)
-            contents = file.read(limit + 1)
+            # Piece by piece: a read of the limit would reserve as much memory for the smallest file.
+            while left and (piece := file.read(min(left, _PIECE_SIZE))):
+                pieces.append(piece)
+                left -= len(piece)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(path, reason) from None
-    if len(contents) > limit:
+    if not left:
         raise InputError(path, f"larger than {limit} bytes")
-    return contents
+    return b"".join(pieces)

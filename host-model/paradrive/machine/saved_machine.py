@@ -142,8 +142,9 @@ def _continue(machine: Machine, path: str, parts: Mapping[str, bytes]) -> None:
             raise ValueError(f"damaged: it has a page at {number * PAGE_SIZE:#x}, where there is no RAM")
     restore_pages(machine.bus, pages, pages)
     machine.clock.clear()
+    core = _object(state, "cpu")
     try:
-        machine.vcpu.load(_object(state, "cpu"))
+        machine.vcpu.load(core)
     except ValueError as error:
         raise ValueError(f"{machine.cpu_model.name}: {error}") from None
     _load_devices(machine, _object(state, "devices"))

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Files of saved machines: other versions, damage, forgery, and how they come into being."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import tracemalloc
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from program_guest import PVCTL, printed_by
+
+from paradrive.devices.pvctl import Pvctl
+from paradrive.machine import saved_machine, state_file
+from paradrive.machine.inputs import InputError
+from paradrive.machine.machine import Machine
+from paradrive.machine.outcome import PoweredOff
+from paradrive_tools import fuzz_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from program_guest import Boot
+
+CORRUPTIONS = 300
+
+
+@pytest.fixture
+def saved(boot: Boot, tmp_path: Path) -> Path:
+    """Return the file of a guest that has enabled all of pvctl and is about to power off."""
+    machine = boot("store32 pvctl + 0x0c, 0x1f ; print 'a' ; nop ; shutdown 5 ; b .", memory_size=1 << 20)
+    while not printed_by(machine):
+        machine.run(1, reset_limit=0)
+    file = tmp_path / "guest.state"
+    machine.save(str(file))
+    return file
+
+
+def load(file: Path) -> Machine:
+    return Machine.load(str(file), lambda byte: None, engine="reference")
+
+
+def refusal(file: Path) -> str:
+    """Return with which line a file is refused, without its name."""
+    with pytest.raises(InputError) as caught:
+        load(file)
+    assert caught.value.source.startswith(str(file))
+    assert len(str(caught.value).splitlines()) == 1
+    return caught.value.reason
+
+
+def reseal(file: Path, change: Callable[[dict[str, bytes]], None]) -> None:
+    """Change the parts of a file, whose checksums are right after that."""
+    contents = state_file.read(str(file))
+    parts = dict(contents.parts)
+    change(parts)
+    state_file.write(str(file), contents._replace(parts=parts))
+
+
+def change_state(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    def change_part(parts: dict[str, bytes]) -> None:
+        state = json.loads(parts["state"])
+        change(state)
+        parts["state"] = json.dumps(state).encode()
+
+    reseal(file, change_part)
+
+
+def change_manifest(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    contents = file.read_bytes()
+    start = len(state_file.MAGIC) + 36
+    size = int.from_bytes(contents[start - 36 : start - 32], "big")
+    manifest = json.loads(contents[start : start + size])
+    change(manifest)
+    text = json.dumps(manifest).encode()
+    header = len(text).to_bytes(4, "big") + hashlib.sha256(text).digest()
+    file.write_bytes(state_file.MAGIC + header + text + contents[start + size :])
+
+
+# Versions
+
+
+def test_file_of_a_newer_format_is_refused(saved: Path) -> None:
+    change_manifest(saved, lambda manifest: manifest.update(format=2))
+    assert refusal(saved) == "has format 2; this version of paradrive understands 1"
+
+
+def test_newer_device_is_refused_and_named_with_its_versions(saved: Path) -> None:
+    change_state(saved, lambda state: state["devices"][PVCTL].update(version=2))
+    assert refusal(saved) == "pvctl@0: saved state has version 2, this model understands 1 to 1"
+
+
+def test_newer_core_is_refused(saved: Path) -> None:
+    change_state(saved, lambda state: state["cpu"].update(version=2))
+    assert refusal(saved) == "e500v2: saved state has version 2, this model understands 1 to 1"
+
+
+def test_older_device_state_loads_into_a_newer_model(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pvctl, "state_version", 2)
+    change_state(saved, lambda state: state["devices"][PVCTL]["registers"].pop("EVENT_MASK"))
+    machine = load(saved)
+    assert machine.devices[PVCTL].read(0x20, 4) == 0
+    assert machine.run(1000, reset_limit=0) == PoweredOff(5)
+
+
+def test_device_that_was_not_there_then_is_as_after_power_on(saved: Path) -> None:
+    change_state(saved, lambda state: state["devices"].pop(PVCTL))
+    assert load(saved).devices[PVCTL].read(0x0C, 4) == 0
+
+
+def test_device_without_a_model_here_is_refused(saved: Path) -> None:
+    change_state(saved, lambda state: state["devices"].update({"/new\nthing": {"version": 1}}))
+    assert refusal(saved) == "it has a device /new thing, of which there is no model here"
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("machine", "is of the machine 'new'; there are only ppce500 and mpc8544ds"),
+        ("cpu", "is of the CPU 'new'; there are only e500v2 and e500mc"),
+    ],
+)
+def test_machine_that_this_version_does_not_have_is_refused(saved: Path, key: str, reason: str) -> None:
+    change_manifest(saved, lambda manifest: manifest.update({key: "new"}))
+    assert refusal(saved) == reason
+
+
+def test_features_that_this_host_does_not_offer_are_no_longer_enabled(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pvctl.__init__, "__kwdefaults__", {"features": 1, "version": 1 << 16})
+    assert load(saved).devices[PVCTL].read(0x0C, 4) == 1
+
+
+# Damage
+
+
+@pytest.mark.parametrize("half", range(2))
+def test_random_damage_is_refused_and_forgery_harms_nobody(tmp_path: Path, half: int) -> None:
+    path = tmp_path / "state"
+    file = fuzz_state.save_tiny_guest(path)
+    for seed in range(half * CORRUPTIONS, (half + 1) * CORRUPTIONS):
+        fuzz_state.check(file, seed, path)
+
+
+def test_every_truncation_is_refused(saved: Path) -> None:
+    contents = saved.read_bytes()
+    lengths = [*range(120), *range(120, len(contents), 97), len(contents) - 1]
+    for length in lengths:
+        saved.write_bytes(contents[:length])
+        assert refusal(saved).startswith(("is not a saved machine", "truncated", "damaged"))
+
+
+def test_every_byte_is_under_a_checksum(saved: Path) -> None:
+    contents = saved.read_bytes()
+    for place in [*range(700), *range(700, len(contents), 41)]:
+        flipped = bytearray(contents)
+        flipped[place] ^= 1 << place % 8
+        saved.write_bytes(flipped)
+        refusal(saved)
+    saved.write_bytes(contents + b"\0")
+    assert refusal(saved) == "damaged: 1 bytes follow the last part"
+
+
+def test_other_files_are_no_saved_machines(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"\x7fELF")
+    assert refusal(file) == "is not a saved machine"
+    assert refusal(tmp_path / "nothing") == "No such file or directory"
+
+
+# Forgery: checksums are right, contents are not
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("msr", 1 << 31, "msr 0x80000000 has bits that an e500v2 does not have"),
+        ("time", 1 << 62, "time is not an integer from 0 to 0x3fffffffffffffff"),
+        ("skipped", 1 << 40, "skipped is not"),
+        ("gpr", [0] * 33, "gpr is not a list of 32 integers"),
+        ("gpr", [0] * 31 + ["r31"], "gpr is not an integer"),
+        ("pending", ["stop"], "pending names something unknown: 'stop'"),
+        ("spr", {"MAS7": 16}, "special-purpose register 'MAS7' is unknown or has a bad value"),
+        ("spr", {"DSRR0": 0}, "special-purpose register 'DSRR0' is unknown"),
+        ("tlb1", [{"number": 16, "size": 4096}], "number is not an integer from 0 to 0xf"),
+        ("tlb1", [{"number": 0, "size": 8192, "epn": 4096}], "a TLB entry is for no page"),
+        ("tlb1", [{"number": 0, "size": 1024}], "a TLB entry is for no page"),
+        ("tlb1", [{"number": 0, "size": 12288}], "a TLB entry is for no page"),
+        ("tlb1", [{"number": 0, "size": 4096, "rpn": 1 << 36}], "rpn is not"),
+        ("tlb0", [{"set": 0, "way": 0, "size": 16384}], "TLB 0 has an entry"),
+        ("decrementer", 7, "decrementer is not an object"),
+    ],
+)
+def test_state_that_no_core_can_have_is_refused(saved: Path, key: str, value: object, reason: str) -> None:
+    change_state(saved, lambda state: state["cpu"].update({key: value}))
+    assert refusal(saved).startswith(f"e500v2: {reason}")
+
+
+def test_ram_that_expands_beyond_its_pages_is_refused_before_it_does(saved: Path) -> None:
+    bomb = zlib.compress(bytes(64 << 20), 9)
+    reseal(saved, lambda parts: parts.update(ram=bomb))
+    tracemalloc.start()
+    try:
+        assert refusal(saved).startswith("damaged: its RAM is not ")
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("missing", ["state", "tree", "kernel", "pages", "ram"])
+def test_file_without_a_part_is_refused(saved: Path, missing: str) -> None:
+    reseal(saved, lambda parts: parts.pop(missing) and None)
+    assert refusal(saved) == f"damaged: it has no part {missing!r}"
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ({"state": b"[" * 100_000}, "damaged: the state is not a JSON object"),
+        ({"state": b" " * (saved_machine.MAX_STATE_SIZE + 1)}, "damaged: the state is too large"),
+        ({"pages": b"abc"}, "damaged: it does not list 0 to 262144 pages"),
+        ({"pages": bytes(4 << 18) + b"more"}, "damaged: it does not list 0 to 262144 pages"),
+        ({"pages": b"\0\1\0\0", "ram": zlib.compress(bytes(4096))}, "damaged: it has a page at 0x10000000"),
+        ({"ram": b"no zlib stream"}, "damaged: its RAM cannot be decompressed"),
+        ({"kernel": b""}, "is empty"),
+        ({"tree": b""}, "truncated"),
+    ],
+)
+def test_part_that_cannot_be_is_refused(saved: Path, parts: dict[str, bytes], reason: str) -> None:
+    reseal(saved, lambda all_parts: all_parts.update(parts))
+    assert reason in refusal(saved)
+
+
+# Writing
+
+
+def test_killed_save_leaves_the_old_file(saved: Path, tmp_path: Path) -> None:
+    old = saved.read_bytes()
+    program = (
+        "import os, signal, sys\n"
+        "from paradrive.machine.machine import Machine\n"
+        "machine = Machine.load(sys.argv[1], lambda byte: None, engine='reference')\n"
+        "machine.run(10, reset_limit=0)\n"
+        "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "machine.save(sys.argv[1])\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(saved)], check=False, timeout=60)
+    assert ended.returncode == -signal.SIGKILL
+    assert saved.read_bytes() == old
+    assert load(saved).run(1000, reset_limit=0) == PoweredOff(5)
+
+
+def test_save_that_fails_leaves_the_old_file_and_nothing_else(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine, old = load(saved), saved.read_bytes()
+
+    def no_space(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_space)
+    with pytest.raises(InputError, match=r"guest\.state: No space left on device"):
+        machine.save(str(saved))
+    assert saved.read_bytes() == old
+    assert [file.name for file in saved.parent.iterdir() if "state" in file.name] == [saved.name]
+
+
+def test_save_into_no_directory_is_refused(saved: Path) -> None:
+    with pytest.raises(InputError, match="No such file or directory"):
+        load(saved).save(str(saved / "nowhere" / "file").replace("guest.state", "gone"))
+    with pytest.raises(InputError):
+        load(saved).save("a\0b")
