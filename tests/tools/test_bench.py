@@ -36,6 +36,9 @@ BOUNDS = {
     "mmio.write_us": (1.0, 0.5),
     "engine.build_s": (5.0, None),
     "engine.load_s": (0.1, None),
+    "snapshot.restore_ms": (0.5, 0.1),
+    "snapshot.file_mib": (8, None),
+    "snapshot.load_ms": (100, None),
 }
 VALUES: dict[str, float] = dict.fromkeys(FIGURES, 1.0)
 
