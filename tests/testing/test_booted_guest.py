@@ -39,11 +39,13 @@ def test_restart_reaches_the_device(guest: BootedGuest, pvctl: Pvctl) -> None:
 @pytest.mark.parametrize("turn", range(2))
 def test_a_guest_finds_nothing_of_other_tests(guest: BootedGuest, pvctl: Pvctl, turn: int) -> None:
     assert (guest.console, list(pvctl.commands), list(guest.accesses)) == ("", [], [])
+    assert pvctl.ENABLE == ALL_FEATURES
     assert guest.read(f"{DRIVER}/{NAME}/version") == "1.0\n"
     with pytest.raises(RequestRefusedError, match="ENOENT"):
         guest.read("/left-behind")
     guest.write("/left-behind", "something")
     pvctl.VERSION = 1 << 16 | 99
+    pvctl.FEATURES = 0
     pvctl.read(0x40, 4)
     assert guest.read(f"{DRIVER}/{NAME}/version") == "1.99\n"
     guest.write(f"{DRIVER}/unbind", NAME)

@@ -142,9 +142,10 @@ class BootedGuest:
     def restore(self) -> None:
         """Return to the state after the boot, whatever has happened since."""
         machine = self.machine
-        machine.restore(self._snapshot)
+        # First of all: what a device loads depends on what it offers.
         for device, name, value in self._constants:
             setattr(device, name, value)
+        machine.restore(self._snapshot)
         machine.bus.guest_errors.clear()
         if machine.bus.trace != self._note_access:
             machine.bus.trace = self._note_access
