@@ -168,7 +168,8 @@ static void execute(char **argv)
 		return;
 	}
 	for (i = 0; i < 2; i++) {
-		strlcpy(path, directories[i], sizeof(path));
+		path[0] = '\0';
+		strlcat(path, directories[i], sizeof(path));
 		strlcat(path, argv[0], sizeof(path));
 		execve(path, argv, environ);
 	}
@@ -351,7 +352,7 @@ static void serve(struct request *request)
 		send_result(reboot(take_u32(request)));
 		break;
 	default:
-		errno = ENOSYS;
+		errno = EOPNOTSUPP;
 		send_result(-1);
 	}
 }

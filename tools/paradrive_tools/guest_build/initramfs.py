@@ -70,7 +70,7 @@ def ensure_initramfs(cpu: str, kernel: Path, modules: Sequence[Path]) -> Path:
 
 def ensure_program(cpu: str, kernel: Path, source: Path) -> Path:
     """Return the program of one C file, compiled with the nolibc of this kernel if need be."""
-    program = BUILD / cpu / "userland" / source.stem
+    program = BUILD / cpu / "programs" / source.parent.name / source.stem
     nolibc = kernel.resolve() / "tools/include/nolibc/nolibc.h"
     headers = sorted(source.parent.glob("*.h"))
     command = [CROSS_COMPILER, *_PROGRAM_FLAGS, "-include", str(nolibc), str(source), "-o", str(program)]
