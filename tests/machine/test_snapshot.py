@@ -76,6 +76,15 @@ def test_code_that_has_changed_since_is_decoded_anew(files: GuestFiles) -> None:
     assert guest.run() == PoweredOff(0)
 
 
+def test_floating_point_registers_are_part_of_a_snapshot(files: GuestFiles) -> None:
+    machine = Guest(files).machine
+    machine.vcpu.state.fpr[31], machine.vcpu.state.fpscr = 1 << 63, 1
+    snapshot, before = machine.snapshot(), everything(machine)
+    machine.vcpu.state.fpr[31], machine.vcpu.state.fpscr = 0, 0
+    machine.restore(snapshot)
+    assert everything(machine) == before
+
+
 def test_panic_and_requested_reset_are_part_of_a_snapshot(files: GuestFiles) -> None:
     guest = Guest(files, append="quiet act=restart")
     assert guest.run() == ResetLimit(0)
