@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shlex
 from collections import deque
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from paradrive.cpu.vcpu import RunExit
@@ -14,22 +13,23 @@ from paradrive.devices.mpic import Mpic
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import Pvctl
 from paradrive.devices.register_device import RegisterDevice
-from paradrive.guest.agent import Agent, Completed, GuestEndedError, RequestRefusedError
+from paradrive.guest.agent import Agent, Completed, GuestEndedError
 from paradrive.guest.agent_protocol import AgentError
 from paradrive.guest.console import PANIC, Console
 from paradrive.guest.memory import GuestMemory
-from paradrive.guest.symbols import Symbols
 from paradrive.machine.boot import Initrd
 from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.outcome import Interrupted
+from paradrive.testing.modules import Modules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from paradrive.devices.bus import MmioAccess
+    from paradrive.guest.symbols import Symbols
     from paradrive.machine.board import Connect
     from paradrive.testing.guest import GuestFiles
 
@@ -43,8 +43,6 @@ BOOT_BUDGET = 100_000_000
 DEFAULT_BUDGET = 200_000_000
 #: How many of the last device accesses are remembered.
 ACCESSES_KEPT = 32
-#: The sections of a module that hold code for as long as it is loaded.
-_CODE_SECTIONS = (".text", ".text.unlikely", ".exit.text")
 
 
 class Recipe(NamedTuple):
@@ -69,11 +67,6 @@ class TracedAccess(NamedTuple):
 
     pc: int
     access: MmioAccess
-
-
-@lru_cache(maxsize=4)
-def _kernel_symbols(kernel: Path) -> Symbols:
-    return Symbols.read(kernel.read_bytes())
 
 
 class BootedGuest:
@@ -125,15 +118,13 @@ class BootedGuest:
 
     def _boot(self, modules: tuple[Path, ...]) -> None:
         self.agent.connect(BOOT_BUDGET)
-        paths = self.agent.read("/modules.list").decode().split()
+        paths = self.read("/modules.list").split()
         for module in modules:
             paths.append(f"/lib/modules/{module.name}")
             self.agent.write(paths[-1], module.read_bytes())
             self.agent.insmod(paths[-1])
-        self._module_files = {_module_name(path): path for path in paths}
-        self._files_at_boot = dict(self._module_files)
-        self.symbols = self._symbols_at_boot = self._read_symbols()
-        self._symbols_are_stale = False
+        self._modules = self._modules_at_boot = Modules(self._kernel, paths, self.agent)
+        self._changed_modules: list[str] = []
         self.machine.bus.trace = self._note_access
         # Up to where the kernel has nothing to do but to wait for the next request.
         while self.machine.vcpu.run(BOOT_BUDGET) is not RunExit.IDLE:
@@ -152,8 +143,7 @@ class BootedGuest:
         self.agent.forget()
         self.accesses.clear()
         self._awaited = None
-        self._module_files = dict(self._files_at_boot)
-        self.symbols, self._symbols_are_stale = self._symbols_at_boot, False
+        self._modules, self._changed_modules = self._modules_at_boot, []
         self._new_console()
 
     def _constant_registers(self) -> list[tuple[RegisterDevice, str, object]]:
@@ -200,28 +190,15 @@ class BootedGuest:
 
         LookupError unless exactly one has this name. Asks the agent where modules are that a test has loaded.
         """
-        if self._symbols_are_stale:
-            self.symbols, self._symbols_are_stale = self._read_symbols(), False
+        if self._changed_modules:
+            paths = (*self._modules.paths, *self._changed_modules)
+            self._modules, self._changed_modules = Modules(self._kernel, paths, self.agent), []
         return self.symbols.address(name)
 
-    def _read_symbols(self) -> Symbols:
-        symbols = _kernel_symbols(self._kernel)
-        for name, path in self._module_files.items():
-            sections = self._sections(name)
-            if sections:
-                symbols = symbols.with_module(self.agent.read(path), sections)
-        return symbols
-
-    def _sections(self, module: str) -> dict[str, int]:
-        """Return where the code of a module is, by section; nothing if it is not loaded."""
-        addresses = {}
-        for section in _CODE_SECTIONS:
-            try:
-                text = self.agent.read(f"/sys/module/{module}/sections/{section}")
-            except RequestRefusedError:
-                continue
-            addresses[section] = int(text, 16)
-        return addresses
+    @property
+    def symbols(self) -> Symbols:
+        """The symbols of the kernel, and of the modules loaded when a symbol was asked for last."""
+        return self._modules.symbols
 
     # Requests to the agent
 
@@ -242,13 +219,12 @@ class BootedGuest:
         path = module if isinstance(module, str) else f"/lib/modules/{module.name}"
         if not isinstance(module, str):
             self.agent.write(path, module.read_bytes())
-        self._module_files[_module_name(path)] = path
-        self._symbols_are_stale = True
+        self._changed_modules.append(path)
         self.agent.insmod(path, parameters)
 
     def rmmod(self, name: str) -> None:
         """Unload a module."""
-        self._symbols_are_stale = True
+        self._changed_modules.append(f"/lib/modules/{name}.ko")
         self.agent.rmmod(name)
 
     # Running the guest
@@ -310,8 +286,3 @@ class BootedGuest:
     def destroy(self) -> None:
         """Let go of the machine."""
         self.machine.destroy()
-
-
-def _module_name(path: str) -> str:
-    """Return the name of the module in a file, as the kernel has it."""
-    return path.rpartition("/")[2].removesuffix(".ko").replace("-", "_")

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The modules that a guest has loaded, and the names of the code of kernel and modules."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from paradrive.guest.agent import RequestRefusedError
+from paradrive.guest.agent_protocol import AgentError
+from paradrive.guest.symbols import Symbols
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from paradrive.guest.agent import Agent
+
+#: The sections of a module that hold code for as long as it is loaded.
+_CODE_SECTIONS = (".text", ".text.unlikely", ".exit.text")
+
+
+class LoadedModule(NamedTuple):
+    """A module's file, and where its code is, by section."""
+
+    elf: bytes
+    sections: Mapping[str, int]
+
+
+@lru_cache(maxsize=4)
+def _kernel_symbols(kernel: Path) -> Symbols:
+    return Symbols.read(kernel.read_bytes())
+
+
+class Modules:
+    """The modules among some files of the guest that are loaded at one time.
+
+    Reading symbols takes half a second, so it is left until somebody asks for one.
+    """
+
+    def __init__(self, kernel: Path, paths: Iterable[str], agent: Agent) -> None:
+        """Ask the agent which of the modules in the guest's files ``paths`` are loaded now, and where."""
+        self._kernel = kernel
+        self.paths = tuple(dict.fromkeys(paths))
+        self._loaded = []
+        for path in self.paths:
+            sections = _sections(agent, module_name(path))
+            if sections:
+                self._loaded.append(LoadedModule(agent.read(path), sections))
+        self._symbols: Symbols | None = None
+
+    @property
+    def symbols(self) -> Symbols:
+        """The symbols of the kernel and of the loaded modules."""
+        if self._symbols is None:
+            symbols = _kernel_symbols(self._kernel)
+            for module in self._loaded:
+                symbols = symbols.with_module(module.elf, module.sections)
+            self._symbols = symbols
+        return self._symbols
+
+
+def module_name(path: str) -> str:
+    """Return the name of the module in a file, as the kernel has it."""
+    return path.rpartition("/")[2].removesuffix(".ko").replace("-", "_")
+
+
+def _sections(agent: Agent, module: str) -> dict[str, int]:
+    """Return where the code of a module is, by section; nothing if it is not loaded."""
+    addresses = {}
+    for section in _CODE_SECTIONS:
+        path = f"/sys/module/{module}/sections/{section}"
+        try:
+            addresses[section] = int(agent.read(path), 16)
+        except RequestRefusedError:
+            continue
+        except ValueError:
+            raise AgentError(f"{path} holds no address") from None
+    return addresses

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The plugin as pytest runs it: sharing of guests, the marker, reports of failures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from paradrive.testing.guest import GuestFiles
+
+    Run = Callable[..., pytest.RunResult]
+
+pytest_plugins = ["pytester"]
+
+NO_EVENTS = """
+    /dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi"
+    &pvctl { /delete-property/ interrupts; };
+"""
+
+
+@pytest.fixture
+def run(
+    pytester: pytest.Pytester, pytestconfig: pytest.Config, guest_files: GuestFiles
+) -> Callable[..., pytest.RunResult]:
+    """Return what runs pytest on the source of a test module."""
+    pytester.makeini(f"[pytest]\nparadrive_dts_path = {pytestconfig.rootpath / 'dts'}\n")
+    files = [f"--paradrive-{name}={path}" for name, path in guest_files._asdict().items()]
+
+    def run_source(source: str, *arguments: str) -> pytest.RunResult:
+        pytester.makepyfile(f"import pytest\n{source}")
+        return pytester.runpytest_inprocess(*files, *arguments)
+
+    return run_source
+
+
+SHARING = """
+guests = []
+
+@pytest.mark.parametrize("turn", range(3))
+def test_plain(guest, turn):
+    guests.append(guest)
+
+@pytest.mark.guest(append="reboot=warm")
+def test_other(guest):
+    guests.append(guest)
+
+def test_last(guest):
+    assert all(one is guest for one in guests[:3])
+    assert guests[3] is not guest
+"""
+
+
+def test_tests_that_need_the_same_guest_share_its_boot(run: Run) -> None:
+    run(SHARING).assert_outcomes(passed=5)
+
+
+def test_guests_work_in_several_processes(run: Run) -> None:
+    source = """
+@pytest.mark.parametrize("turn", range(6))
+def test_restart(guest, pvctl, turn):
+    guest.run("reboot")
+    assert len(pvctl.commands) == 1
+"""
+    run(source, "-n2").assert_outcomes(passed=6)
+
+
+FAILING = """
+def test_fails(guest, pvctl):
+    guest.agent.start("reboot")
+    guest.run_until(access=lambda access: access.register == "ARGUMENT")
+    pvctl.read(0x123, 4)
+    assert pvctl.commands == "something else"
+"""
+
+
+def test_a_failure_tells_what_the_guest_did(run: Run) -> None:
+    result = run(FAILING)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*guest console since the test began*",
+            "*reboot: Restarting system*",
+            "*last device accesses of the guest*",
+            "pvctl@0 ARGUMENT write 0x00000000 at * pvctl_command+*",
+            "*call chain of the guest*",
+            "*pvctl_restart+*",
+            "*__do_sys_reboot+*",
+            "*guest errors*",
+            "pvctl@0: undefined 4-byte read at 0x123",
+        ]
+    )
+    assert "Linux version" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("marker", "complaint"),
+    [
+        ('dtb="absent.dts"', "*marker guest: there is no absent.dts in *"),
+        ("speed=3", "*marker guest: *unexpected keyword argument 'speed'*"),
+        ('dtb="broken.dts"', "*marker guest: broken.dts: *"),
+    ],
+)
+def test_a_marker_that_makes_no_guest_is_refused(
+    run: Run, pytester: pytest.Pytester, marker: str, complaint: str
+) -> None:
+    pytester.path.joinpath("broken.dts").write_text("/dts-v1/; / {", encoding="utf-8")
+    result = run(f"@pytest.mark.guest({marker})\ndef test_it(guest):\n    pass\n")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([complaint])
+
+
+def test_a_guest_that_does_not_boot_shows_its_console(run: Run) -> None:
+    result = run('@pytest.mark.guest(append="rdinit=/absent init=/absent")\ndef test_it(guest):\n    pass\n')
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*the guest has not booted*", "*Linux version*", "*Kernel panic*"])
+
+
+def test_a_tree_beside_the_test_may_include_those_of_the_project(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.path.joinpath("no-events.dts").write_text(NO_EVENTS, encoding="utf-8")
+    source = '@pytest.mark.guest(dtb="no-events.dts")\ndef test_it(pvctl):\n    assert not pvctl.ENABLE & 8\n'
+    run(source).assert_outcomes(passed=1)
