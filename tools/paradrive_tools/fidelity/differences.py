@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive.isa.spr import PVR
+from paradrive.isa.spr import PVR, TBL_WRITE, TBU_WRITE
 from paradrive_tools.fidelity.difference import Bits, Difference, everything, field
 from paradrive_tools.fidelity.floating_differences import FLOATING_DIFFERENCES
 from paradrive_tools.fidelity.program import SIGBUS, SIGILL, SIGSEGV
@@ -90,6 +90,14 @@ DIFFERENCES = (
         "L2CFG0 of the e500mc does not exist",
         "it exists, as the manual says, and reads as zero: no second cache",
         "e500mc core reference manual, chapter 2",
+    ),
+    Difference(
+        "time-base-for-writing",
+        _MOVES,
+        _register((TBL_WRITE, TBU_WRITE), 0, SIGILL),
+        "user mode may read the time base as SPR 284 and 285, too",
+        "they are for writing, and privileged, as the manual says; 268 and 269 are for reading",
+        "Power ISA 2.06, Book III-E, 5.4.1",
     ),
     Difference(
         "processor-version",
