@@ -273,3 +273,15 @@ def test_no_sequence_of_accesses_raises_and_the_line_follows_its_formula(
         assert 0 <= pvctl.read(offset, size) < 1 << 32
         assert line.level == (pvctl.read(EVENT, 4) & pvctl.read(EVENT_MASK, 4) != 0)
     pvctl.load(pvctl.save())
+
+
+def test_a_command_is_compared_with_its_record(pvctl: Pvctl) -> None:
+    pvctl.write(ENABLE, 4, Feature.RESET)
+    assert pvctl.enabled == Feature.RESET
+    pvctl.write(ARGUMENT, 4, ResetKind.WARM)
+    pvctl.write(COMMAND, 4, Command.RESET)
+    pvctl.write(COMMAND, 4, Command.SHUTDOWN)
+    assert pvctl.commands == [
+        Command.RESET(argument=ResetKind.WARM),
+        Command.SHUTDOWN(argument=ResetKind.WARM, status=Status.NOT_ENABLED),
+    ]

@@ -51,13 +51,12 @@ def test_guest_restarts_in_each_mode(guest: BootedGuest, pvctl: Pvctl, mode: str
     done = guest.run(f"/selftests/restart {mode}")
     assert done.outcome == ResetLimit(0)
     assert parse(done.stdout).results == [Result("mode of the restart", True)]
-    (record,) = pvctl.commands
-    assert (record.command, record.argument) == (Command.RESET, kind)
+    assert pvctl.commands == [Command.RESET(argument=kind)]
 
 
 def test_guest_powers_off(guest: BootedGuest, pvctl: Pvctl) -> None:
     assert guest.run("/selftests/restart poweroff").outcome == PoweredOff(0)
-    assert [record.command for record in pvctl.commands] == [Command.SHUTDOWN]
+    assert pvctl.commands == [Command.SHUTDOWN(argument=0)]
 
 
 def test_sysfs_passes_on_a_device_with_less(guest: BootedGuest, pvctl: Pvctl) -> None:

@@ -24,21 +24,19 @@ NAME = "f00000000.pvctl"
 def test_poweroff_reaches_the_device(guest: BootedGuest, pvctl: Pvctl) -> None:
     result = guest.run("poweroff")
     assert (result.status, result.outcome) == (None, PoweredOff(0))
-    assert [record.command for record in pvctl.commands] == [Command.SHUTDOWN]
+    assert pvctl.commands == [Command.SHUTDOWN(argument=0)]
     assert "reboot: Power down" in guest.console
 
 
 def test_restart_reaches_the_device(guest: BootedGuest, pvctl: Pvctl) -> None:
     assert guest.run("reboot").outcome == ResetLimit(0)
-    assert [(record.command, record.argument) for record in pvctl.commands] == [
-        (Command.RESET, ResetKind.COLD)
-    ]
+    assert pvctl.commands == [Command.RESET(argument=ResetKind.COLD)]
 
 
 # Each of these two would find what the other has left behind, whichever comes first.
 @pytest.mark.parametrize("turn", range(2))
 def test_a_guest_finds_nothing_of_other_tests(guest: BootedGuest, pvctl: Pvctl, turn: int) -> None:
-    assert (guest.console, list(pvctl.commands), list(guest.accesses)) == ("", [], [])
+    assert (guest.console, pvctl.commands, list(guest.accesses)) == ("", [], [])
     assert pvctl.ENABLE == ALL_FEATURES
     assert guest.read(f"{DRIVER}/{NAME}/version") == "1.0\n"
     with pytest.raises(RequestRefusedError, match="ENOENT"):
@@ -67,7 +65,7 @@ def test_driver_binds_to_a_changed_device(guest: BootedGuest, pvctl: Pvctl) -> N
 
 @pytest.mark.guest(dtb="no-interrupt.dts")
 def test_without_interrupt_events_stay_off(guest: BootedGuest, pvctl: Pvctl) -> None:
-    assert not pvctl.ENABLE & Feature.EVENTS
+    assert Feature.EVENTS not in pvctl.enabled
     assert not pvctl.request(Event.SHUTDOWN)
 
 

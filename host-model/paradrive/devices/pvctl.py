@@ -45,6 +45,10 @@ class Command(enum.IntEnum):
     RESET = 2
     CRASH = 3
 
+    def __call__(self, argument: int = 0, status: Status | None = None) -> CommandRecord:
+        """Return the record of this command, accepted unless ``status`` says otherwise."""
+        return CommandRecord(self, argument, Status.OK if status is None else status)
+
 
 class Status(enum.IntEnum):
     """What became of the last command."""
@@ -155,10 +159,19 @@ class Pvctl(RegisterDevice):
         self.FEATURES = int(features)
         #: The machine sets it when it starts the guest; ``reset`` leaves it alone.
         self.boot_reason = BootReason.COLD
-        #: The last commands of the guest, in their order.
-        self.commands: deque[CommandRecord] = deque(maxlen=self.COMMANDS_KEPT)
+        self._commands: deque[CommandRecord] = deque(maxlen=self.COMMANDS_KEPT)
         self._interrupt = interrupt
         self._host = host
+
+    @property
+    def commands(self) -> list[CommandRecord]:
+        """The last commands of the guest, in their order."""
+        return list(self._commands)
+
+    @property
+    def enabled(self) -> Feature:
+        """What the driver has accepted."""
+        return Feature(self.ENABLE)
 
     def request(self, event: Event) -> bool:
         """Request something of the guest; False when no driver has enabled EVENTS to see it."""
@@ -185,7 +198,7 @@ class Pvctl(RegisterDevice):
         if reason not in list(BootReason):
             raise ValueError(f"{self.name}: saved state: boot_reason {reason} is unknown")
         self.boot_reason = BootReason(reason)
-        self.commands.clear()
+        self._commands.clear()
         self._update_interrupt()
 
     @ENABLE.on_write
@@ -196,7 +209,7 @@ class Pvctl(RegisterDevice):
     def _write_command(self, value: int) -> None:
         status = self._judge(value)
         self.STATUS = int(status)
-        self.commands.append(CommandRecord(value, self.ARGUMENT, status))
+        self._commands.append(CommandRecord(value, self.ARGUMENT, status))
         if status is not Status.OK:
             return
         if value == Command.SHUTDOWN:
