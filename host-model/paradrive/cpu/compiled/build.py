@@ -110,8 +110,15 @@ def load(model_name: str) -> CompiledCode:
         from paradrive.cpu.compiled.link import compile_image
 
         image = compile_image(CPU_MODELS[model_name])
-        _write_image(path, image)
+        if not _sources_have_changed():
+            _write_image(path, image)
     return CompiledCode(image)
+
+
+def _sources_have_changed() -> bool:
+    """Tell whether a source was edited since this process started, which may run what it was before."""
+    started = Path("/proc/self").stat().st_ctime
+    return any(path.stat().st_mtime > started for path in _sources())
 
 
 def _checksum(image: bytes) -> bytes:
