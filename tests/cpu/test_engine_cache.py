@@ -142,3 +142,15 @@ def test_other_sources_have_another_image(monkeypatch: pytest.MonkeyPatch, tmp_p
 )
 def test_what_the_code_is_made_of_counts_as_a_source(module: str) -> None:
     assert any(str(path).endswith(f"paradrive/{module}") for path in build._sources())
+
+
+def test_image_of_sources_that_were_edited_meanwhile_is_not_cached(
+    compilations: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    edited = tmp_path / "edited.py"
+    edited.write_text("# newer than this process")
+    sources = [*build._sources(), edited]
+    monkeypatch.setattr(build, "_sources", lambda: iter(sources))
+    for _ in range(2):
+        check_works()
+    assert compilations == [MODEL, MODEL]
