@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the documents tell a driver author works: the first test passes, and every file is there."""
+"""What the documents tell a driver author works: the tests pass, and every file is there."""
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -13,22 +14,25 @@ from paradrive_tools.guest_build.paths import CHECKOUT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paradrive.testing.guest import Guest
-
-DOCUMENTS = ("README.md", "docs/architecture.md", "docs/devices.md")
+DOCUMENTS = ("README.md", "docs/architecture.md", "docs/devices.md", "docs/fidelity.md")
 
 
-def first_tests() -> dict[str, Callable[..., None]]:
+def readme_tests() -> dict[str, Callable[..., None]]:
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    (source,) = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     names: dict[str, Any] = {}
-    exec(source, names)
+    for source in re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL):
+        exec(source, names)
     return {name: value for name, value in names.items() if name.startswith("test_")}
 
 
-@pytest.mark.parametrize("name", first_tests())
-def test_a_first_test_of_the_readme_passes(boot: Callable[..., Guest], name: str) -> None:
-    first_tests()[name](boot)
+def as_parameter(name: str, test: Callable[..., None]) -> Any:
+    return pytest.param(test, id=name, marks=getattr(test, "pytestmark", []))
+
+
+@pytest.mark.parametrize("test", [as_parameter(*item) for item in readme_tests().items()])
+def test_a_test_of_the_readme_passes(request: pytest.FixtureRequest, test: Callable[..., None]) -> None:
+    wanted = inspect.signature(test).parameters
+    test(**{name: request.getfixturevalue(name) for name in wanted})
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
