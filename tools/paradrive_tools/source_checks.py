@@ -46,9 +46,10 @@ def checks(kernel: Path) -> dict[str, Check]:
 
 
 def driver_files() -> list[Path]:
-    """Return what checkpatch reads: the driver, its Kconfig and Makefile, and the guest's init."""
+    """Return what checkpatch reads: the driver, its Kconfig and Makefile, selftests and userland."""
     files = (path for path in DRIVER_SOURCES.iterdir() if path.is_file())
-    return sorted([*files, *USERLAND_SOURCES.glob("*.c")])
+    selftests = (DRIVER_SOURCES / "selftests").glob("*.[ch]")
+    return sorted([*files, *selftests, *USERLAND_SOURCES.glob("*.[ch]")])
 
 
 def sparse(kernel: Path) -> str:
