@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import shlex
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.cpu.vcpu import RunExit
-from paradrive.devices.device import Device
 from paradrive.devices.mpic import Mpic
 from paradrive.devices.ns16550 import Ns16550
-from paradrive.devices.pvctl import Pvctl
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.guest.agent import Agent, Completed, GuestEndedError
 from paradrive.guest.agent_protocol import AgentError
@@ -23,6 +21,7 @@ from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.outcome import Interrupted
 from paradrive.testing.modules import Modules
+from paradrive.testing.view import MachineView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from paradrive.machine.board import Connect
     from paradrive.testing.guest import GuestFiles
 
-AnyDevice = TypeVar("AnyDevice", bound=Device)
 
 #: The UART on which the agent listens (guest-driver/userland/agent.c), as an alias of the tree.
 AGENT_PORT = "serial1"
@@ -69,7 +67,7 @@ class TracedAccess(NamedTuple):
     access: MmioAccess
 
 
-class BootedGuest:
+class BootedGuest(MachineView):
     """A machine whose kernel runs, with the modules loaded and the agent waiting for requests.
 
     ``agent`` does in the guest what it is asked for; the most used requests are methods here too. ``memory``
@@ -167,23 +165,6 @@ class BootedGuest:
             self._reach()
 
     # What the guest is and says
-
-    @property
-    def console(self) -> str:
-        """What the guest has sent to its console since the test began."""
-        return self._console.output.decode("ascii", "replace")
-
-    def device(self, kind: type[AnyDevice]) -> AnyDevice:
-        """Return the machine's only device of this class; LookupError unless there is exactly one."""
-        found = [device for device in self.machine.devices.values() if isinstance(device, kind)]
-        if len(found) != 1:
-            raise LookupError(f"the machine has {len(found)} devices of class {kind.__name__}")
-        return found[0]
-
-    @property
-    def pvctl(self) -> Pvctl:
-        """The machine's pvctl."""
-        return self.device(Pvctl)
 
     def symbol(self, name: str) -> int:
         """Return the effective address of a function of the kernel or of a module.

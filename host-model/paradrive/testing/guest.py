@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.devices.device import Device
-from paradrive.devices.pvctl import Pvctl
 from paradrive.guest.console import Console
 from paradrive.machine.boot import Initrd
 from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
+from paradrive.testing.view import MachineView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 #: Twenty boots: what a test may take before it has failed.
 DEFAULT_BUDGET = 200_000_000
 
-AnyDevice = TypeVar("AnyDevice", bound=Device)
-
 
 class GuestFiles(NamedTuple):
     """What a guest is made of: an ELF kernel, an initramfs and a device tree blob."""
@@ -34,7 +31,7 @@ class GuestFiles(NamedTuple):
     dtb: Path
 
 
-class Guest:
+class Guest(MachineView):
     """A machine that is about to enter its kernel; ``run`` boots it.
 
     ``append`` are kernel arguments; ``tree`` a device tree blob in place of the file's; ``models`` device
@@ -65,23 +62,6 @@ class Guest:
             ),
             self._console.transmit,
         )
-
-    @property
-    def console(self) -> str:
-        """Everything that the guest has sent to its console."""
-        return self._console.output.decode("ascii", "replace")
-
-    def device(self, kind: type[AnyDevice]) -> AnyDevice:
-        """Return the machine's only device of this class; LookupError unless there is exactly one."""
-        found = [device for device in self.machine.devices.values() if isinstance(device, kind)]
-        if len(found) != 1:
-            raise LookupError(f"the machine has {len(found)} devices of class {kind.__name__}")
-        return found[0]
-
-    @property
-    def pvctl(self) -> Pvctl:
-        """The machine's pvctl."""
-        return self.device(Pvctl)
 
     def run(self, budget: int = DEFAULT_BUDGET, *, reset_limit: int = 0) -> Outcome:
         """Run until the guest ends, or ``budget`` instructions have been executed; return how it ended."""
