@@ -64,8 +64,11 @@ def differing_pages(one: MachineSnapshot, other: MachineSnapshot | None) -> set[
 
 def restore_pages(bus: Bus, numbers: Iterable[int], pages: Mapping[int, bytes]) -> None:
     """Give the pages of these numbers the contents that ``pages`` has for them."""
+    memory: Memory | None = None
     for number in numbers:
-        memory = bus.memory_at(number * PAGE_SIZE)
+        address = number * PAGE_SIZE
+        if memory is None or not 0 <= address - memory.base < memory.size:
+            memory = bus.memory_at(address)
         if memory is not None:
-            offset = number * PAGE_SIZE - memory.base
+            offset = address - memory.base
             memory.view[offset : offset + PAGE_SIZE] = pages.get(number, EMPTY_PAGE)
