@@ -127,3 +127,12 @@ def remembered_by(core: BareCore) -> int:
         return 0
 
     return sum(count(value) for value in vars(core.vcpu.engine).values())
+
+
+def test_stores_stay_in_ram_when_the_notes_of_the_engine_run_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("paradrive.cpu.compiled.engine._NOTES", 3)
+    core = BareCore("compiled")
+    places = range(DATA, DATA + 8 * PAGE, PAGE)
+    stores = [insn("stw", rS=4, rA=3, D=0), insn("stw", rS=4, rA=3, D=4)]
+    core.execute(li(4, 0x55), *(word for place in places for word in (*load_constant(3, place), *stores)))
+    assert [core.word(place + offset) for place in places for offset in (0, 4)] == [0x55] * 16

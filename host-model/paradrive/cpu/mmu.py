@@ -59,6 +59,10 @@ class TlbEntry(NamedTuple):
     wimge: int = 0
     user_bits: int = 0
 
+    def allows(self, access: Access, user: bool) -> bool:
+        """Tell whether the permissions allow an access in user or supervisor mode."""
+        return bool(self.permissions & (access if user else access >> 1))
+
     def matches(self, address: int, space: int, pids: tuple[int, ...]) -> bool:
         """Tell whether this entry translates ``address`` for these process IDs."""
         return (
@@ -118,7 +122,7 @@ class Mmu:
         if entry is None:
             self._prepare_miss(address, space)
             raise self._refusal(address, access, interrupts.INSTRUCTION_TLB_ERROR, interrupts.DATA_TLB_ERROR)
-        if not entry.permissions & (access if user else access >> 1):
+        if not entry.allows(access, user):
             raise self._refusal(address, access, interrupts.INSTRUCTION_STORAGE, interrupts.DATA_STORAGE)
         return entry.rpn | address & entry.size - 1
 

@@ -160,16 +160,17 @@ class CompiledEngine:
 
     def _protect(self, page: int) -> None:
         """Have the next store to a physical page noticed: it is about to hold decoded code."""
-        for index in self._writers.pop(page, ()):
-            self._words[index + _WRITE] = NO_PAGE
+        self._forbid_stores([page])
+
+    def _forbid_stores(self, pages: Iterable[int]) -> None:
+        for page in pages:
+            for index in self._writers.pop(page, ()):
+                self._words[index + _WRITE] = NO_PAGE
         self.core.forbid_stores()
 
     def remember(self, stored: Iterable[int]) -> None:
         """Have the next store to the pages stored to noticed, and keep the translations for ``recall``."""
-        for page in stored:
-            for index in self._writers.pop(page, ()):
-                self._words[index + _WRITE] = NO_PAGE
-        self.core.forbid_stores()
+        self._forbid_stores(stored)
         tables = [bytes(self._words[start : start + len(_EMPTY_TABLE)]) for start in _TABLES.values()]
         fetchers = {page: set(indexes) for page, indexes in self._fetchers.items()}
         self._remembered = tables, fetchers, self._pages.generation
@@ -195,7 +196,7 @@ class CompiledEngine:
         return entry if entry is not None and self._allows(entry, access) else None
 
     def _allows(self, entry: TlbEntry, access: Access) -> bool:
-        return bool(entry.permissions & (access if self._words[_MSR] & MSR_PR else access >> 1))
+        return entry.allows(access, bool(self._words[_MSR] & MSR_PR))
 
     def _index(self, address: int) -> int:
         """Return where the translation of ``address`` belongs, as an index of words."""
@@ -222,15 +223,15 @@ class CompiledEngine:
                 # Code that stores to its own page would lose it before it could store: one step in Python.
                 return False
             self.core.note_store(physical >> 12)
+        writable = self._may_store(entry, physical >> 12)
+        if writable:
+            # First of all: it may empty the tables, and a tag must never stand beside another's addend.
+            self._note(self._writers, physical >> 12, index)
         words = self._words
         words[index + _DEVICE] = NO_PAGE
         self._quads[index // 2 + _ADDEND] = (memory.host_address + physical - memory.base - page) & _MASK64
         words[index + _READ] = page if self._allows(entry, Access.READ) else NO_PAGE
-        if self._may_store(entry, physical >> 12):
-            self._note(self._writers, physical >> 12, index)
-            words[index + _WRITE] = page
-        else:
-            words[index + _WRITE] = NO_PAGE
+        words[index + _WRITE] = page if writable else NO_PAGE
         return True
 
     def _may_store(self, entry: TlbEntry, page: int) -> bool:
