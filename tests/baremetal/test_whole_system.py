@@ -11,7 +11,7 @@ import pytest
 from bare_metal import QEMU, require
 from whole_system import Access, Record, run_on_model, run_on_qemu
 
-from paradrive.machine import machine as machine_module
+from paradrive.machine import run_loop
 from paradrive_tools.guest_build import ensure_guest
 
 if TYPE_CHECKING:
@@ -124,5 +124,5 @@ def test_boot_in_small_slices_is_the_same_to_the_bit(
 ) -> None:
     _, model = records
     cpu = request.node.callspec.params["records"]
-    monkeypatch.setattr(machine_module, "SLICE", 1009)
+    monkeypatch.setattr(run_loop, "SLICE", 1009)
     assert run_on_model(ensure_guest(cpu), cpu, tmp_path / "tree.dtb") == model

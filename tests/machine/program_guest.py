@@ -9,13 +9,14 @@ import pytest
 
 from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
-from paradrive.machine.machine import Configuration, Host, Machine
+from paradrive.machine.machine import Configuration, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from paradrive.machine.outcome import Outcome
+    from paradrive.machine.run_loop import Host
 
 PVCTL = "/platform@f00000000/pvctl@0"
 #: A program that waits for an interrupt which never comes: HID0[NAP], then MSR[WE].

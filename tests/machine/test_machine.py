@@ -9,7 +9,7 @@ import pytest
 from program_guest import IDLE, PVCTL, printed_by, run
 
 from paradrive.devices.pvctl import BootReason, Pvctl
-from paradrive.machine import machine as machine_module
+from paradrive.machine import run_loop
 from paradrive.machine.outcome import Interrupted, NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def test_guest_that_waits_for_nothing_makes_no_progress(boot: Boot) -> None:
 def test_guest_that_idles_without_a_word_makes_no_progress(
     boot: Boot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine_module, "IDLE_LIMIT", 1_000_000)
+    monkeypatch.setattr(run_loop, "IDLE_LIMIT", 1_000_000)
     # The decrementer, reloading itself, goes off again and again; its handler waits for the next.
     outcome = run(boot(IDLE_FOR_EVER), budget=10_000_000)
     assert isinstance(outcome, NoProgress)
@@ -158,7 +158,7 @@ def test_reset_restores_images_devices_and_core(boot: Boot) -> None:
 
 
 def test_panicked_guest_that_spins_has_panicked(boot: Boot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_module, "PANIC_GRACE", 2000)
+    monkeypatch.setattr(run_loop, "PANIC_GRACE", 2000)
     machine = boot("spin: b spin")
     machine.clock.at(500, lambda: machine.panicked("Kernel panic"))
     assert run(machine) == Panicked("Kernel panic")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from program_guest import IDLE, printed_by, run
 
-from paradrive.machine import machine as machine_module
+from paradrive.machine import run_loop
 from paradrive.machine.outcome import NoProgress, PoweredOff
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ class Flood:
 def test_input_which_the_guest_does_not_take_stays_with_the_host(
     boot: Boot, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
-    monkeypatch.setattr(machine_module, "SLICE", 10)
+    monkeypatch.setattr(run_loop, "SLICE", 10)
     machine = boot(program)
     assert isinstance(run(machine, host=Flood()), NoProgress)
     assert machine.console is not None
-    assert 0 < machine.console.queued < 2 * machine_module.ENOUGH_INPUT
+    assert 0 < machine.console.queued < 2 * run_loop.ENOUGH_INPUT
 
 
 def test_input_without_a_console_stays_with_the_host(

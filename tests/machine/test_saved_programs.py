@@ -11,7 +11,7 @@ from program_guest import PVCTL, printed_by
 
 from paradrive.cpu.vcpu import RunExit
 from paradrive.devices.pvctl import Event, Pvctl
-from paradrive.machine import machine as machine_module
+from paradrive.machine import run_loop
 from paradrive.machine.machine import Machine
 from paradrive.machine.outcome import NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
 
@@ -76,7 +76,7 @@ PROGRAMS: dict[str, tuple[str, Outcome]] = {
 
 @pytest.fixture(autouse=True)
 def _short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_module, "PANIC_GRACE", 60)
+    monkeypatch.setattr(run_loop, "PANIC_GRACE", 60)
 
 
 def finish(machine: Machine) -> Outcome:

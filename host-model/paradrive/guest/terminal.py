@@ -22,7 +22,7 @@ _LOCAL_FLAGS = 3  # index of c_lflag in what tcgetattr returns
 
 
 class InputStream:
-    """Implements ``paradrive.machine.machine.Host`` on a file descriptor: a terminal, a pipe or a file.
+    """Implements ``paradrive.machine.run_loop.Host`` on a file descriptor: a terminal, a pipe or a file.
 
     ``before_wait`` is called before each wait, so that a prompt is seen by whom it asks.
     """
