@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KBUILD_ARGUMENTS = ("ARCH=powerpc", f"CROSS_COMPILE={CROSS_COMPILE}")
 
 #: To be raised when what a cached kernel consists of changes.
-_RECIPE = 1
+_RECIPE = 2
 
 #: Two machines shall build the same kernel: it tells neither when nor where it was built.
 _REPRODUCIBLE = (
@@ -42,7 +42,16 @@ _REPRODUCIBLE = (
 _KBUILD_LINES = 1050
 
 #: Kept besides what install-extmod-build gathers; it takes no object files, but each module links this one.
-_KEPT = ("vmlinux", ".config", "arch/powerpc/lib/crtsavres.o", "tools/include/nolibc")
+#: The aliases of built-in drivers (modules.builtin.modinfo) and the Kconfig files are what the linter asks.
+_KEPT = (
+    "vmlinux",
+    ".config",
+    "arch/powerpc/lib/crtsavres.o",
+    "tools/include/nolibc",
+    "modules.builtin.modinfo",
+    "drivers/misc/pvpanic/pvpanic.ko",
+    "drivers/misc/pvpanic/pvpanic-mmio.ko",
+)
 
 
 def ensure_kernel(cpu: str) -> Path:
@@ -107,7 +116,8 @@ def _build(directory: Path, lock: int, configuration: Path, log: Path) -> None:
     installed = source / "installed"
     script = "scripts/package/install-extmod-build"
     kbuild("run-command", f"KBUILD_RUN_COMMAND=CC=host HOSTCC=host {script} {installed.name}")
-    for name in _KEPT:
+    kconfig_files = [str(path.relative_to(source)) for path in source.rglob("Kconfig*") if path.is_file()]
+    for name in (*_KEPT, *(name for name in kconfig_files if not name.startswith(f"{installed.name}/"))):
         (installed / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).rename(installed / name)
     for path in installed.iterdir():
