@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: The programs beside init: where each is in the guest, and its source.
 _PROGRAMS = {
     "bin/agent": USERLAND_SOURCES / "agent.c",
+    "bin/report_devices": USERLAND_SOURCES / "report_devices.c",
     "sbin/poweroff": USERLAND_SOURCES / "reboot.c",
     "sbin/reboot": USERLAND_SOURCES / "reboot.c",
 }

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tells on the console what became of the nodes of the device tree: a line for
+ * each that the kernel has made a platform device of, and a last one. Where
+ * pvctl has not bound to a device of its kind, the number says why.
+ *
+ *	device: /platform@f00000000/pvctl@0 f00000000.pvctl driver pvctl
+ *	device: /platform@f00000000 f00000000.platform no driver
+ *	device: /platform@f00000000/pvctl@1000 f00001000.pvctl probe -16
+ *	devices: end
+ *
+ * Built with the nolibc of the kernel (tools/include/nolibc).
+ */
+
+#define DEVICES		"/sys/bus/platform/devices/"
+#define TREE		"firmware/devicetree/base"
+#define COMPATIBLE	"qemu,pvctl"
+#define BIND		"/sys/bus/platform/drivers/pvctl/bind"
+
+#define PATH_SIZE	512
+
+/* The path of a file of a device */
+static void file_of_device(char *path, const char *device, const char *file)
+{
+	path[0] = '\0';
+	strlcat(path, DEVICES, PATH_SIZE);
+	strlcat(path, device, PATH_SIZE);
+	strlcat(path, file, PATH_SIZE);
+}
+
+/* Where a link of a device leads to; NULL if the device has none of this name */
+static char *follow_link(char *target, const char *device, const char *link)
+{
+	char path[PATH_SIZE];
+	ssize_t length;
+
+	file_of_device(path, device, link);
+	length = my_syscall3(__NR_readlink, path, target, PATH_SIZE - 1);
+	if (length < 0)
+		return NULL;
+	target[length] = '\0';
+	return target;
+}
+
+/* The path of the device's node: the link has that of the directory which shows it */
+static const char *node_of_device(char *target, const char *device)
+{
+	char *position;
+
+	if (!follow_link(target, device, "/of_node"))
+		return NULL;
+	for (position = target; *position; position++) {
+		if (memcmp(position, TREE, strlen(TREE)))
+			continue;
+		position += strlen(TREE);
+		return *position ? position : "/";
+	}
+	return NULL;
+}
+
+/* Whether the node has the string that the driver matches */
+static int is_pvctl(const char *device)
+{
+	char path[PATH_SIZE], names[PATH_SIZE], *name;
+	ssize_t length;
+	int fd;
+
+	file_of_device(path, device, "/of_node/compatible");
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return 0;
+	length = read(fd, names, sizeof(names) - 1);
+	close(fd);
+	if (length < 0)
+		return 0;
+
+	names[length] = '\0';
+	for (name = names; name < names + length; name += strlen(name) + 1) {
+		if (!strcmp(name, COMPATIBLE))
+			return 1;
+	}
+	return 0;
+}
+
+/* Lets the driver try once more; what its probe returns is what write() does */
+static int probe(const char *device)
+{
+	int fd = open(BIND, O_WRONLY), error = 0;
+
+	if (fd < 0)
+		return errno;
+	if (write(fd, device, strlen(device)) < 0)
+		error = errno;
+	close(fd);
+	return error;
+}
+
+static void report(const char *device)
+{
+	char node_target[PATH_SIZE], driver_target[PATH_SIZE], line[2 * PATH_SIZE] = "device: ";
+	const char *node = node_of_device(node_target, device);
+	int error = 0;
+
+	if (!node)
+		return;
+	strlcat(line, node, sizeof(line) - 1);
+	strlcat(line, " ", sizeof(line) - 1);
+	strlcat(line, device, sizeof(line) - 1);
+
+	if (!follow_link(driver_target, device, "/driver") && is_pvctl(device))
+		error = probe(device);
+	if (error) {
+		strlcat(line, " probe -", sizeof(line) - 1);
+		strlcat(line, itoa(error), sizeof(line) - 1);
+	} else if (follow_link(driver_target, device, "/driver")) {
+		strlcat(line, " driver ", sizeof(line) - 1);
+		strlcat(line, strrchr(driver_target, '/') + 1, sizeof(line) - 1);
+	} else {
+		strlcat(line, " no driver", sizeof(line) - 1);
+	}
+
+	/* One write per line: the console may be shared with the kernel's messages */
+	strlcat(line, "\n", sizeof(line));
+	write(STDOUT_FILENO, line, strlen(line));
+}
+
+int main(void)
+{
+	static const char end[] = "devices: end\n";
+	struct linux_dirent64 *entry;
+	char entries[1024];
+	int fd = open(DEVICES, O_RDONLY | O_DIRECTORY), length, offset;
+
+	if (fd < 0) {
+		perror("devices: " DEVICES);
+		return 1;
+	}
+	while ((length = getdents64(fd, (void *)entries, sizeof(entries))) > 0) {
+		for (offset = 0; offset < length; offset += entry->d_reclen) {
+			entry = (void *)(entries + offset);
+			if (entry->d_type == DT_LNK)
+				report(entry->d_name);
+		}
+	}
+	close(fd);
+	write(STDOUT_FILENO, end, strlen(end));
+	return 0;
+}
