@@ -62,9 +62,32 @@ def test_one_is_found_on_a_page_whose_code_has_run_before(core: BareCore) -> Non
 def test_a_removed_one_does_nothing(core: BareCore) -> None:
     core.put(CODE, *LOOP)
     core.vcpu.set_breakpoint(CODE + 4, core.vcpu.request_stop)
-    core.vcpu.remove_breakpoint(CODE + 4)
+    core.vcpu.remove_breakpoint(CODE + 4, core.vcpu.request_stop)
     assert core.vcpu.run(99) is RunExit.BUDGET
     assert core.gpr[3] == 33
+
+
+def test_two_actions_at_one_instruction_are_independent(core: BareCore) -> None:
+    arrivals = []
+    core.put(CODE, *LOOP)
+    core.vcpu.set_breakpoint(CODE + 4, lambda: arrivals.append(core.gpr[3]))
+    core.vcpu.set_breakpoint(CODE + 4, core.vcpu.request_stop)
+    assert core.vcpu.run(99) is RunExit.STOPPED
+    core.vcpu.remove_breakpoint(CODE + 4, core.vcpu.request_stop)
+    assert core.vcpu.run(7) is RunExit.BUDGET
+    assert arrivals == [1, 2, 3]
+
+
+def test_one_is_found_where_the_action_of_another_has_led(core: BareCore) -> None:
+    core.put(CODE, NOP, NOP, NOP, HALT)
+
+    def skip() -> None:
+        core.state.pc += 4
+
+    core.vcpu.set_breakpoint(CODE + 4, skip)
+    core.vcpu.set_breakpoint(CODE + 8, core.vcpu.request_stop)
+    assert core.vcpu.run(10) is RunExit.STOPPED
+    assert (core.state.pc, core.vcpu.instructions) == (CODE + 8, 1)
 
 
 def test_restoring_a_snapshot_removes_them(core: BareCore) -> None:

@@ -25,28 +25,33 @@ class Breakpoints:
     def __init__(self, state: CoreState, can_fetch: Callable[[int], bool]) -> None:
         self._state = state
         self._can_fetch = can_fetch
-        self._actions: dict[int, Callable[[], None]] = {}
+        self._actions: dict[int, list[Callable[[], None]]] = {}
         self._pages: set[int] = set()
-        self._done_at = -1
+        #: Time and address of the last arrival.
+        self._last_arrival = (-1, 0)
 
     def __len__(self) -> int:
         return len(self._actions)
 
     def set(self, address: int, action: Callable[[], None]) -> None:
         """Call ``action`` each time before the instruction at ``address`` is executed."""
-        self._actions[address] = action
+        self._actions.setdefault(address, []).append(action)
         self._changed()
 
-    def remove(self, address: int) -> None:
-        """Do nothing before this instruction any more."""
-        self._actions.pop(address, None)
+    def remove(self, address: int, action: Callable[[], None]) -> None:
+        """Do not call ``action`` before this instruction any more, if it would have been."""
+        actions = self._actions.get(address, [])
+        if action in actions:
+            actions.remove(action)
+        if not actions:
+            self._actions.pop(address, None)
         self._changed()
 
     def clear(self) -> None:
         """Remove all, before guest time goes back."""
         self._actions.clear()
         self._changed()
-        self._done_at = -1
+        self._last_arrival = (-1, 0)
 
     def _changed(self) -> None:
         self._pages = {address // PAGE_SIZE for address in self._actions}
@@ -56,15 +61,16 @@ class Breakpoints:
         return address // PAGE_SIZE in self._pages
 
     def reach(self) -> bool:
-        """Perform the action that is due before the next instruction; tell whether there was one.
+        """Perform the actions that are due before the next instruction; tell whether there were any.
 
-        Each arrival is one: when the action has been performed and changed nothing, the instruction follows.
+        Each arrival is one: when they have been performed and changed nothing, the instruction follows.
         One that must be fetched again after a TLB error has not been arrived at before.
         """
-        action = self._actions.get(self._state.pc)
-        now = self._state.clock_limit - self._state.remaining
-        if action is None or now == self._done_at or not self._can_fetch(self._state.pc):
+        address = self._state.pc
+        arrival = self._state.clock_limit - self._state.remaining, address
+        if address not in self._actions or arrival == self._last_arrival or not self._can_fetch(address):
             return False
-        self._done_at = now
-        action()
+        self._last_arrival = arrival
+        for action in tuple(self._actions[address]):
+            action()
         return True

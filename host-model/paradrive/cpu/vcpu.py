@@ -172,15 +172,15 @@ class Vcpu:
     def set_breakpoint(self, address: int, action: Callable[[], None]) -> None:
         """Call ``action`` each time before the instruction at this effective address is executed.
 
-        It may change the state, or request a stop, after which that instruction is the next. ``restore``
-        removes all breakpoints.
+        It may change the state, or request a stop, after which that instruction is the next. Several actions
+        at one address are called in the order in which they were set. ``restore`` removes all breakpoints.
         """
         self.core.breakpoints.set(address, action)
         self.core.flush_translations()
 
-    def remove_breakpoint(self, address: int) -> None:
-        """Remove the breakpoint at this effective address, if there is one."""
-        self.core.breakpoints.remove(address)
+    def remove_breakpoint(self, address: int, action: Callable[[], None]) -> None:
+        """Do not call ``action`` at this effective address any more."""
+        self.core.breakpoints.remove(address, action)
         self.core.flush_translations()
 
     @property

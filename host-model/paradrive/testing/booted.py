@@ -247,7 +247,7 @@ class BootedGuest(MachineView):
         finally:
             self._awaited = None
             if start is not None:
-                self.machine.vcpu.remove_breakpoint(start)
+                self.machine.vcpu.remove_breakpoint(start, self._reach)
 
     def _line_watcher(self) -> Callable[[str], None]:
         pending = True
