@@ -69,7 +69,7 @@ def test_empty_tree_is_read() -> None:
         (make_blob(words(BEGIN, 0, PROPERTY, 0xFFFF_FFFC, 0, END, FINISH), b"a\0"), "truncated"),
         (make_blob(words(BEGIN, 0, PROPERTY, 0, 99, END, FINISH), b"a\0"), "name at"),
         (make_blob(words(BEGIN, 0, PROPERTY, 0, 0, END, FINISH), b"\xe4\0"), "printable ASCII"),
-        (make_blob(words(BEGIN, 0, *[PROPERTY, 0, 0] * 2, END, FINISH), b"a\0"), "two members named a"),
+        (make_blob(words(BEGIN, 0, *[PROPERTY, 0, 0] * 2, END, FINISH), b"a\0"), "two properties named a"),
         (make_blob(words(BEGIN, 0) + words(BEGIN, 0x61000000) * 40), "nest deeper"),
         (make_blob(words(BEGIN, 0) + words(NOP) * 20_000 + words(END, FINISH)), "nodes and properties"),
     ],
@@ -91,6 +91,14 @@ def test_written_tree_equals_the_one_read(ppce500: bytes) -> None:
     written = DeviceTree(ppce500).to_blob()
     trees = [pyfdt.FdtBlobParse(io.BytesIO(contents)).to_fdt() for contents in (ppce500, written)]
     assert trees[0].to_dts() == trees[1].to_dts()
+
+
+def test_nodes_of_one_name_are_kept_as_linux_keeps_them() -> None:
+    child = words(BEGIN, 0x61000000, PROPERTY, 0, 0, END)
+    contents = make_blob(words(BEGIN, 0, PROPERTY, 0, 0) + child * 2 + words(END, FINISH), b"a\0")
+    tree = DeviceTree(DeviceTree(contents).to_blob())
+    assert [node.path for node in tree.root.walk()] == ["/", "/a", "/a"]
+    assert list(tree.root.properties) == ["a"]
 
 
 def test_reservations_and_boot_cpu_survive(compile_tree: Callable[[str], bytes]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Devices, memory and wiring of a machine follow from its device tree; trees that make no machine."""
+"""Devices, memory and wiring of a machine follow from its device tree, also from one that is wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from program_guest import PVCTL, run
 
-from paradrive.machine.devicetree import DeviceTreeError
+from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.inputs import InputError
 from paradrive.machine.outcome import PoweredOff
 
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from program_guest import Boot
 
 
+def tree_with(compile_tree: Callable[[str], bytes], addition: str) -> bytes:
+    return compile_tree(f'/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi" {addition}')
+
+
 def warnings_of(boot: Boot, compile_tree: Callable[[str], bytes], addition: str) -> list[str]:
-    source = f'/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi" {addition}'
-    return boot("b .", compile_tree(source)).warnings
+    return boot("b .", tree_with(compile_tree, addition)).warnings
 
 
 def test_device_without_a_model_gives_a_warning_that_names_it(
@@ -77,28 +80,163 @@ def test_both_uarts_raise_the_interrupt_they_share(boot: Boot) -> None:
         mpic.write(0x200B0, 4, 0)  # EOI
 
 
+SERIAL1 = "/soc@fe0000000/serial@4600"
+
+
+def test_only_so_many_devices_are_built(boot: Boot, compile_tree: Callable[[str], bytes]) -> None:
+    devices = (
+        f'a@{n:x} {{ compatible = "qemu,pvctl"; reg = <{n * 4:#x} 4>; }};' for n in range(0x2000, 0x2101)
+    )
+    bus = (
+        f"bus {{ #address-cells = <1>; #size-cells = <1>; ranges = <0 0xf 0 0x10000>; {''.join(devices)} }};"
+    )
+    machine = boot("b .", tree_with(compile_tree, f"/ {{ {bus} }};"))
+    assert len(machine.devices) == 256
+    assert "more than 256 devices" in machine.warnings[-1]
+
+
+@pytest.mark.parametrize(
+    ("addition", "path", "reason"),
+    [
+        ("&pvctl { reg = <0x8000000 0x1000>; };", PVCTL, "outside its ranges"),
+        ("&pvctl { /delete-property/ reg; };", PVCTL, "has no reg"),
+        ("&pvctl { reg = <0>; };", PVCTL, "has no reg"),
+        ("&pvctl { reg = <0 0>; };", PVCTL, "size 0"),
+        ("/ { platform@f00000000 { #size-cells = <0>; }; };", PVCTL, "0 size cells"),
+        ("/ { platform@f00000000 { ranges = <0 0x10 0 0x1000>; }; };", PVCTL, "36 bits"),
+        ("/ { platform@f00000000 { ranges = <0 0 0 0x1000>; }; };", PVCTL, "0x0 belongs to RAM"),
+        ("&serial1 { reg = <0x4580 0x100>; };", SERIAL1, "belongs to serial@4500"),
+        ('&pvctl { compatible = "acme,\\x1bpvctl"; };', PVCTL, r"no model of 'acme,\x1bpvctl'"),
+        ('&pvctl { interrupt-controller; compatible = "fsl,mpic"; };', PVCTL, "second interrupt controller"),
+    ],
+)
+def test_nothing_answers_where_a_device_is_described_wrongly(
+    boot: Boot, compile_tree: Callable[[str], bytes], addition: str, path: str, reason: str
+) -> None:
+    machine = boot("b .", tree_with(compile_tree, addition))
+    assert path not in machine.devices
+    warning = next(line for line in machine.warnings if reason in line)
+    assert warning.endswith("; nothing answers there")
+    assert warning.isprintable()
+
+
 @pytest.mark.parametrize(
     ("addition", "reason"),
     [
-        ('/ { compatible = "acme,board"; };', "is compatible with acme,board; ppce500 needs fsl,qemu-e500"),
-        ("&pvctl { reg = <0x8000000 0x1000>; };", "outside its ranges"),
-        ("&serial1 { reg = <0x4580 0x100>; };", "serial@4600.*overlaps"),
-        ("&serial1 { interrupts = <300 2>; };", "serial@4600.*300"),
-        ("&serial1 { interrupt-parent = <&serial0>; };", "is not an interrupt controller"),
+        ("&pvctl { interrupts = <300 2>; };", "300"),
+        ("&pvctl { interrupts = <5>; };", "less than the 2 cells"),
+        ("&pvctl { interrupt-parent = <0x77>; };", "which no node has"),
+        ("&pvctl { interrupt-parent = <&serial0>; };", "is not an interrupt controller"),
         ('&mpic { compatible = "acme,pic"; };', "interrupt parent /soc@fe0000000/pic@40000 has no model"),
-        ("/ { memory@0 { reg = <0 0 0 0x1234>; }; };", "RAM"),
-        ("/ { memory@0 { reg = <0 0 0x7fffffff 0xfffff000>; }; };", "RAM"),
-        ('/ { cpus { PowerPC,8544@0 { device_type = "fpu"; }; }; };', "no CPU node"),
-        ("/ { cpus { PowerPC,8544@0 { timebase-frequency = <0>; }; }; };", "timebase-frequency is 0"),
-        ("/ { cpus { PowerPC,8544@0 { /delete-property/ timebase-frequency; }; }; };", "is missing"),
+        ("&mpic { /delete-property/ interrupt-controller; };", "is not an interrupt controller"),
     ],
 )
-def test_tree_no_machine_can_be_built_from_is_an_error(
+def test_device_answers_although_its_interrupt_leads_nowhere(
     boot: Boot, compile_tree: Callable[[str], bytes], addition: str, reason: str
 ) -> None:
-    with pytest.raises(DeviceTreeError, match=reason) as error:
-        warnings_of(boot, compile_tree, addition)
-    assert str(error.value).startswith("test.dtb: ")
+    machine = boot("shutdown 0 ; b .", tree_with(compile_tree, addition))
+    warning = next(line for line in machine.warnings if reason in line)
+    assert warning.endswith("; its interrupt is connected to nothing")
+    assert run(machine) == PoweredOff(0)
+
+
+@pytest.mark.parametrize(
+    ("addition", "address"),
+    [
+        ("&pvctl { reg = <0x0 0x24>; };", 0xF000_0000),
+        ("&pvctl { reg = <0x0 0x1000 0x5>; };", 0xF000_0000),
+        ("&pvctl { reg = <0x804 0x1000>; };", 0xF000_0804),
+        ("/ { platform@f00000000 { ranges = <0 0xf 0 0x100>; }; };", 0xF000_0000),
+        ('/ { platform@f00000000 { pvctl@24 { compatible = "acme,x"; reg = <0x24 4>; }; }; };', 0xF000_0000),
+        ("&pvctl { compatible = [71 65 6d 75 2c 70 76 63 74 6c]; };", 0xF000_0000),
+        ('/ { platform@f00000000 { compatible = "acme,bus"; }; };', 0xF000_0000),
+        ("/ { chosen { stdout-path = <1>; }; aliases { serial0 = [ff]; }; };", 0xF000_0000),
+        ('/ { compatible = "acme,board"; };', 0xF000_0000),
+    ],
+)
+def test_device_answers_where_linux_looks_for_it(
+    boot: Boot, compile_tree: Callable[[str], bytes], addition: str, address: int
+) -> None:
+    program = f".set pvctl, {address} ; shutdown 0 ; b ."
+    assert run(boot(program, tree_with(compile_tree, addition))) == PoweredOff(0)
+
+
+def test_region_ends_where_another_device_answers(boot: Boot, compile_tree: Callable[[str], bytes]) -> None:
+    late = 'b@f0ffff000 { compatible = "qemu,pvctl"; reg = <0xf 0x0ffff000 0 0x2000>; };'
+    taken = 'a@f10000000 { compatible = "qemu,pvctl"; reg = <0xf 0x10000000 0 0x1000>; };'
+    machine = boot("b .", tree_with(compile_tree, f"/ {{ {taken} {late} }};"))
+    sizes = {region.name: region.size for region in machine.bus.regions}
+    assert sizes["a@f10000000"] == sizes["b@f0ffff000"] == 0x1000
+    assert machine.warnings == [
+        "/b@f0ffff000: overlaps a@f10000000 at 0xf10000000..0xf10000fff, which answers from there on"
+    ]
+
+
+def test_nodes_of_one_path_are_a_device_each(boot: Boot, compile_tree: Callable[[str], bytes]) -> None:
+    bus = '{ ranges; a { compatible = "qemu,pvctl"; reg = <0xf 0x1234 0 0x1000>; }; };'
+    tree = DeviceTree(tree_with(compile_tree, f"/ {{ bus1 {bus} bus2 {bus.replace('1234', '4321')} }};"))
+    for node in tree.root.children:
+        if node.name.startswith("bus"):
+            node.name = "bus"
+    machine = boot("b .", tree.to_blob())
+    assert {"/bus/a", "/bus/a#1"} <= machine.devices.keys()
+
+
+@pytest.mark.parametrize(
+    ("addition", "reason"),
+    [
+        ("/ { memory@0 { reg = <0 0 0 0x1234>; }; };", "RAM at 0x0, size 0x1234"),
+        ("/ { memory@0 { reg = <0 0 0x7fffffff 0xfffff000>; }; };", "RAM at 0x0, size 0x7fff"),
+        ("/ { memory@0 { reg = <0 0x10000 0 0x4000000>; }; };", "begins at 0x10000"),
+        ("/ { memory@0 { reg = [00]; }; };", "no memory node"),
+        ("/ { /delete-node/ memory@0; };", "no memory node"),
+        ("/ { #address-cells = <9>; };", "9 address cells"),
+    ],
+)
+@pytest.mark.parametrize("memory_size", [None, 32 << 20])
+def test_machine_has_ram_whatever_its_tree_says(
+    boot: Boot, compile_tree: Callable[[str], bytes], addition: str, reason: str, memory_size: int | None
+) -> None:
+    machine = boot("b .", tree_with(compile_tree, addition), memory_size=memory_size)
+    assert [(memory.base, memory.size) for memory in machine.memories] == [(0, memory_size or 64 << 20)]
+    if memory_size is None:
+        assert reason in machine.warnings[0]
+
+
+def test_ram_beside_the_first_block_is_left_out_where_it_cannot_be(
+    boot: Boot, compile_tree: Callable[[str], bytes]
+) -> None:
+    blocks = "<0 0 0 0x2000000>, <0 0x1000000 0 0x2000000>, <0 0x4000000 0 0x1000000>"
+    machine = boot("b .", tree_with(compile_tree, f"/ {{ memory@0 {{ reg = {blocks}; }}; }};"))
+    assert [memory.base for memory in machine.memories] == [0, 0x400_0000]
+    assert "overlaps" in machine.warnings[0]
+
+
+def test_memory_size_that_the_host_cannot_reserve_is_an_error(boot: Boot) -> None:
+    with pytest.raises(InputError, match="cannot reserve"):
+        boot("b .", memory_size=1 << 60)
+
+
+@pytest.mark.parametrize(
+    ("addition", "reason"),
+    [
+        ('/ { cpus { PowerPC,8544@0 { device_type = "fpu"; }; }; };', "no CPU node"),
+        ("/ { /delete-node/ cpus; };", "no CPU node"),
+        ("/ { cpus { PowerPC,8544@0 { timebase-frequency = <0>; }; }; };", "no timebase-frequency"),
+        ("/ { cpus { PowerPC,8544@0 { timebase-frequency = [00 01]; }; }; };", "no timebase-frequency"),
+        (
+            "/ { cpus { PowerPC,8544@0 { /delete-property/ timebase-frequency; }; }; };",
+            "no timebase-frequency",
+        ),
+        ("/ { cpus { PowerPC,8544@0 { d-cache-line-size = <3>; reg = [00]; }; }; };", "has 3 bytes"),
+    ],
+)
+def test_machine_has_a_cpu_whatever_its_tree_says(
+    boot: Boot, compile_tree: Callable[[str], bytes], addition: str, reason: str
+) -> None:
+    machine = boot("mftb 3 ; shutdown 0 ; b .", tree_with(compile_tree, addition))
+    assert any(reason in warning for warning in machine.warnings)
+    assert run(machine) == PoweredOff(0)
 
 
 @pytest.mark.parametrize(("option", "source"), [({"machine": "pc"}, "--machine"), ({"cpu": "z80"}, "--cpu")])

@@ -100,12 +100,13 @@ def write(contents: Contents) -> bytes:
         if tag.number == BEGIN_NODE:
             node = pyfdt.FdtNode(tag.name)
             if open_nodes:
-                open_nodes[-1].append(node)
+                # Its own append() refuses a second child of one name, which Linux takes.
+                open_nodes[-1].subdata.append(node)
             else:
                 tree.add_rootnode(node)
             open_nodes.append(node)
         elif tag.number == PROPERTY:
-            open_nodes[-1].add_raw_attribute(tag.name, tag.value)
+            open_nodes[-1].subdata.append(pyfdt.FdtProperty.new_raw_property(tag.name, tag.value))
         else:
             open_nodes.pop()
     tree.add_reserve_entries([{"address": address, "size": size} for address, size in contents.reservations])
@@ -162,6 +163,14 @@ def _check_reservations(blob: bytes, header: Header) -> None:
     raise _MalformedError(f"more than {MAX_RESERVATIONS} memory reservations")
 
 
+class _OpenNode:
+    """What is known so far of the members of a node."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.properties: set[str] = set()
+
+
 class _StructureCheck:
     """One walk over the structure block."""
 
@@ -171,8 +180,8 @@ class _StructureCheck:
         self._strings_end = header.off_dt_strings + header.size_dt_strings
         self._offset = header.off_dt_struct
         self._end = header.off_dt_struct + header.size_dt_struct
-        #: For each open node, outermost first, the names of its members so far.
-        self._open: list[set[str]] = []
+        #: Outermost first.
+        self._open: list[_OpenNode] = []
         self._has_root = False
 
     def run(self) -> None:
@@ -209,10 +218,10 @@ class _StructureCheck:
         else:
             if not name or "/" in name:
                 raise _MalformedError(f"node name {name!r} is not valid")
-            self._add_member(name)
+            self._count_member()
         if len(self._open) == MAX_DEPTH:
             raise _MalformedError(f"nodes nest deeper than {MAX_DEPTH}")
-        self._open.append(set())
+        self._open.append(_OpenNode())
 
     def _property(self) -> None:
         if self._offset + _PROPERTY.size > self._end:
@@ -223,14 +232,16 @@ class _StructureCheck:
         name = self._name(self._strings + name_offset, self._strings_end)
         if not name:
             raise _MalformedError("a property has no name")
-        self._add_member(name)
+        properties = self._open[-1].properties
+        if name in properties:
+            raise _MalformedError(f"a node has two properties named {name}")
+        properties.add(name)
+        self._count_member()
 
-    def _add_member(self, name: str) -> None:
-        members = self._open[-1]
-        if name in members:
-            raise _MalformedError(f"a node has two members named {name}")
-        members.add(name)
-        if len(members) > MAX_MEMBERS:
+    def _count_member(self) -> None:
+        node = self._open[-1]
+        node.count += 1
+        if node.count > MAX_MEMBERS:
             raise _MalformedError(f"a node has more than {MAX_MEMBERS} members")
 
     def _name(self, offset: int, end: int) -> str:

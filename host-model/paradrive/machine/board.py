@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devices.guts import Guts
@@ -17,6 +18,8 @@ from paradrive.devices.interrupt import InterruptLine
 from paradrive.devices.mpic import MPIC_2_0, MPIC_4_2, Mpic, MpicModel
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import Pvctl
+from paradrive.machine.blob import DeviceTreeError
+from paradrive.machine.devicetree import Region
 from paradrive.machine.inputs import InputError
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 SYSTEM_VERSION = 0
 #: More would only make a hostile tree slow to build.
 MAX_DEVICES = 256
+#: Of e500v2 and e500mc (MAS7[RPNU] and MAS3[RPNL]).
+PHYSICAL_ADDRESS_BITS = 36
 
 
 def connect_mpic(model: MpicModel, wiring: Wiring, node: Node) -> Device:
@@ -41,7 +46,8 @@ def connect_mpic(model: MpicModel, wiring: Wiring, node: Node) -> Device:
 def connect_ns16550(wiring: Wiring, node: Node) -> Device:
     """Connect a UART: to the console if it is the tree's, otherwise nobody listens to its output yet."""
     interrupt = wiring.first_interrupt(node) or InterruptLine()
-    port = wiring.serial_ports[node.path] = Ns16550(interrupt, lambda byte: None)
+    port = Ns16550(interrupt, lambda byte: None)
+    wiring.serial_ports.setdefault(node.path, port)
     if node is wiring.console_node:
         wiring.console = port
         port.transmit = wiring.surroundings.transmit
@@ -101,57 +107,79 @@ def board_named(name: str) -> Board:
     return BOARDS[name]
 
 
-class Population(NamedTuple):
-    """What a tree became: devices by their node's path, and a warning for each node without a model."""
+def populate(board: Board, tree: DeviceTree, wiring: Wiring, bus: Bus) -> dict[str, Device]:
+    """Build the tree's devices, map them where it says, and return them by the paths of their nodes.
 
-    devices: dict[str, Device]
-    warnings: list[str]
-
-
-def populate(board: Board, tree: DeviceTree, wiring: Wiring, bus: Bus) -> Population:
-    """Build the tree's devices and map them where it says.
-
-    Raises DeviceTreeError where that cannot be done, or when the tree is another board's.
+    The tree may be wrong. A device is left out, with a warning, where the tree does not describe it well
+    enough, and where something else answers already. Of several nodes with one path, the second is
+    entered as "path#1", and so on, as Linux names them in /sys.
     """
     if board.root_compatible not in tree.root.compatible:
-        compatible = ", ".join(tree.root.compatible) or "nothing"
-        raise tree.error(f"is compatible with {compatible}; {board.name} needs {board.root_compatible}")
-    found = list(_device_nodes(tree.root))
+        wiring.warn(f"/: is not compatible with {board.root_compatible}, as {board.name} is")
+    found = list(_device_nodes(tree.root, board))
     # Devices are connected to the interrupt controller, so it comes first.
     found.sort(key=lambda node: "interrupt-controller" not in node.properties)
     devices: dict[str, Device] = {}
-    warnings = []
     for node in found:
-        connect = next((board.models[name] for name in node.compatible if name in board.models), None)
-        if connect is None:
-            names = ", ".join(node.compatible)
-            warnings.append(f"{node.path}: {board.name} has no model of {names}; nothing answers there")
-            continue
         if len(devices) == MAX_DEVICES:
-            raise tree.error(f"describes more than {MAX_DEVICES} devices")
-        device = connect(wiring, node)
-        device.name = node.name
-        _map(bus, node, device)
-        devices[node.path] = device
-    return Population(devices, warnings)
+            wiring.warn(f"{node.path}: is more than {MAX_DEVICES} devices; nothing answers from here on")
+            break
+        try:
+            device = _create(board, node, wiring, bus)
+        except DeviceTreeError as error:
+            wiring.warn(f"{error.reason}; nothing answers there")
+            continue
+        same_path = (f"{node.path}#{number}" for number in count(1))
+        path = node.path if node.path not in devices else next(p for p in same_path if p not in devices)
+        devices[path] = device
+    return devices
 
 
-def _device_nodes(bus_node: Node) -> Iterator[Node]:
+def _device_nodes(bus_node: Node, board: Board) -> Iterator[Node]:
     """Yield the nodes of devices which the CPU reaches, bus by bus."""
     for node in bus_node.children:
         if node.name == "cpus" or not node.is_enabled:
             continue
-        if node.compatible and "simple-bus" not in node.compatible:
+        is_simple_bus = not node.compatible or "simple-bus" in node.compatible
+        if _model(board, node) is not None or not is_simple_bus:
             yield node
-        else:
-            yield from _device_nodes(node)
+        # Whatever a bus is compatible with: its devices are in the CPU's address space if it translates.
+        if is_simple_bus or "ranges" in node.properties:
+            yield from _device_nodes(node, board)
 
 
-def _map(bus: Bus, node: Node, device: Device) -> None:
+def _model(board: Board, node: Node) -> Connect | None:
+    return next((board.models[name] for name in node.compatible if name in board.models), None)
+
+
+def _create(board: Board, node: Node, wiring: Wiring, bus: Bus) -> Device:
+    connect = _model(board, node)
+    if connect is None:
+        raise node.error(f"{board.name} has no model of {', '.join(node.compatible)!r:.200}")
+    address, size = _vacant_region(bus, node, wiring.warn)
+    device = connect(wiring, node)
+    device.name = node.name
+    bus.map_device(address, size, device)
+    return device
+
+
+def _vacant_region(bus: Bus, node: Node, warn: Callable[[str], None]) -> Region:
+    """Return the node's first region, up to where something else answers already.
+
+    Raises DeviceTreeError where nothing is left of it, or the CPU cannot reach it.
+    """
     regions = node.register_regions()
     if not regions:
         raise node.error("has no reg")
-    try:
-        bus.map_device(*regions[0], device)
-    except ValueError as error:
-        raise node.error(str(error)) from None
+    address, size = regions[0]
+    if size == 0:
+        raise node.error("its reg has the size 0")
+    if address >> PHYSICAL_ADDRESS_BITS:
+        raise node.error(f"{address:#x} has more than the {PHYSICAL_ADDRESS_BITS} bits of a physical address")
+    for other in bus.regions:
+        if address < other.base + other.size and other.base < address + size:
+            if other.base <= address:
+                raise node.error(f"{address:#x} belongs to {other}")
+            warn(f"{node.path}: overlaps {other}, which answers from there on")
+            return Region(address, other.base - address)
+    return Region(address, size)

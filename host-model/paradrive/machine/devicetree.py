@@ -2,7 +2,8 @@
 """The device tree: nodes, properties, where a node's registers lie and which interrupts it raises.
 
 Devicetree Specification v0.4, chapter 2. Property values are kept as bytes and read as what the
-caller says they are: big-endian 32-bit cells or NUL-terminated strings.
+caller says they are: big-endian 32-bit cells or NUL-terminated strings. Where a tree breaks the specification
+it is read as Linux's drivers/of does, so that a device answers where the kernel looks for it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _MAX_CELLS = 4
 #: slow to read.
 _MAX_ROWS = 256
 _CELL = 4
+_64_BITS = (1 << 64) - 1
 
 
 class Region(NamedTuple):
@@ -39,7 +41,7 @@ class InterruptSpecifier(NamedTuple):
 
 
 class Node:
-    """A node of the tree. Its methods raise DeviceTreeError, naming the node, for malformed properties."""
+    """A node of the tree. Its methods raise DeviceTreeError, naming the node, for what leads nowhere."""
 
     def __init__(self, tree: DeviceTree, name: str, parent: Node | None) -> None:
         self._tree = tree
@@ -63,7 +65,7 @@ class Node:
     @property
     def is_enabled(self) -> bool:
         """Whether the node's status lets it be used (2.3.4)."""
-        return self.strings("status") in ((), ("okay",), ("ok",))
+        return "status" not in self.properties or self.strings("status")[:1] in (("okay",), ("ok",))
 
     def error(self, reason: str) -> DeviceTreeError:
         """Return the error that names this node."""
@@ -95,28 +97,23 @@ class Node:
         yield blob.Tag(blob.END_NODE)
 
     def strings(self, name: str) -> tuple[str, ...]:
-        """Return a string list property, () where it is absent."""
+        """Return a string list property, () where it is absent; the last NUL may be missing."""
         value = self.properties.get(name, b"")
         if not value:
             return ()
-        if not value.endswith(b"\0") or not value.isascii():
-            raise self.error(f"{name} is not a list of strings")
-        return tuple(value[:-1].decode("ascii").split("\0"))
+        return tuple(value.removesuffix(b"\0").decode("ascii", "backslashreplace").split("\0"))
 
     def cells(self, name: str) -> tuple[int, ...]:
-        """Return a property of 32-bit cells, () where it is absent."""
+        """Return a property of 32-bit cells, () where it is absent; an incomplete last one is left out."""
         value = self.properties.get(name, b"")
-        if len(value) % _CELL:
-            raise self.error(f"{name} is not made of 32-bit cells")
-        return struct.unpack(f">{len(value) // _CELL}I", value)
+        count = len(value) // _CELL
+        return struct.unpack_from(f">{count}I", value)
 
-    def cell(self, name: str, default: int | None = None) -> int:
-        """Return a property of one cell; DeviceTreeError where it is absent and has no default."""
+    def cell(self, name: str) -> int:
+        """Return the first cell of a property; DeviceTreeError where there is none."""
         cells = self.cells(name)
-        if not cells and default is not None:
-            return default
-        if len(cells) != 1:
-            raise self.error(f"{name} is {'not one cell' if cells else 'missing'}")
+        if not cells:
+            raise self.error(f"{name} is missing")
         return cells[0]
 
     def set_cells(self, name: str, cells: Sequence[int]) -> None:
@@ -133,7 +130,7 @@ class Node:
             return []
         address_cells, size_cells = self.parent._bus_cells()
         return [
-            Region(self.parent._translate(address, size), size)
+            Region(self.parent._translate(address) & _64_BITS, size & _64_BITS)
             for address, size in self._rows("reg", address_cells, size_cells)
         ]
 
@@ -146,9 +143,9 @@ class Node:
             return []
         controller = self._interrupt_parent()
         width = controller._interrupt_cells()
-        if len(cells) % width:
-            raise self.error(f"interrupts is not made of groups of {width} cells")
-        starts = range(0, len(cells), width)
+        if len(cells) < width:
+            raise self.error(f"interrupts has less than the {width} cells of one interrupt")
+        starts = range(0, len(cells) - width + 1, width)
         return [InterruptSpecifier(controller, cells[start : start + width]) for start in starts]
 
     def _extended_interrupts(self) -> list[InterruptSpecifier]:
@@ -188,23 +185,35 @@ class Node:
         return node
 
     def _bus_cells(self) -> tuple[int, int]:
-        """Return the cells of an address and of a size on the bus which this node is (2.3.5)."""
-        address_cells, size_cells = self.cell("#address-cells", 2), self.cell("#size-cells", 1)
-        if address_cells > _MAX_CELLS or size_cells > _MAX_CELLS:
-            raise self.error(f"more than {_MAX_CELLS} address or size cells")
+        """Return the cells of an address and of a size on the bus which this node is (2.3.5).
+
+        As of_bus_n_addr_cells in drivers/of/base.c: what is missing here is as on the bus above.
+        """
+        address_cells = self._inherited_cell("#address-cells")
+        size_cells = self._inherited_cell("#size-cells")
+        if not 1 <= address_cells <= _MAX_CELLS or size_cells == 0:
+            raise self.error(f"has no bus of {address_cells} address cells and {size_cells} size cells")
         return address_cells, size_cells
 
+    def _inherited_cell(self, name: str) -> int:
+        node: Node | None = self
+        while node is not None:
+            if cells := node.cells(name):
+                return cells[0]
+            node = node.parent
+        return 1
+
     def _rows(self, name: str, *widths: int) -> Iterator[list[int]]:
-        """Yield the rows of an array property whose columns have ``widths`` cells each, as integers."""
+        """Yield the rows of an array property whose columns have ``widths`` cells each, as integers.
+
+        An incomplete last row is left out.
+        """
         cells = self.cells(name)
-        if not cells:
-            return
-        if sum(widths) == 0 or len(cells) % sum(widths):
-            raise self.error(f"{name} is not made of groups of {sum(widths)} cells")
-        if len(cells) // sum(widths) > _MAX_ROWS:
+        rows = len(cells) // sum(widths)
+        if rows > _MAX_ROWS:
             raise self.error(f"{name} has more than {_MAX_ROWS} rows")
         position = 0
-        while position < len(cells):
+        for _ in range(rows):
             row = []
             for width in widths:
                 number = 0
@@ -214,8 +223,11 @@ class Node:
                 position += width
             yield row
 
-    def _translate(self, address: int, size: int) -> int:
-        """Return the physical address of one on the bus which this node is (2.3.8)."""
+    def _translate(self, address: int) -> int:
+        """Return the physical address of one on the bus which this node is (2.3.8).
+
+        As of_translate_one in drivers/of/address.c: what begins within ``ranges`` may end outside.
+        """
         if self.parent is None:
             return address
         if "ranges" not in self.properties:
@@ -224,10 +236,10 @@ class Node:
             child_cells, size_cells = self._bus_cells()
             parent_cells, _ = self.parent._bus_cells()
             for child, parent, length in self._rows("ranges", child_cells, parent_cells, size_cells):
-                if child <= address and address + size <= child + length:
-                    return self.parent._translate(address - child + parent, size)
-            raise self.error(f"address {address:#x}, size {size:#x} is outside its ranges")
-        return self.parent._translate(address, size)
+                if child <= address < child + length:
+                    return self.parent._translate(address - child + parent)
+            raise self.error(f"address {address:#x} is outside its ranges")
+        return self.parent._translate(address)
 
 
 class DeviceTree:
@@ -254,8 +266,9 @@ class DeviceTree:
                 node = node.parent
         for node in self.root.walk():
             for name in ("phandle", "linux,phandle"):
-                if name in node.properties:
-                    self._phandles[node.cell(name)] = node
+                # Of several nodes with one phandle, Linux finds the first.
+                for phandle in node.cells(name)[:1]:
+                    self._phandles.setdefault(phandle, node)
 
     def to_blob(self) -> bytes:
         """Return the tree as a blob; equal trees give equal blobs."""
@@ -271,7 +284,7 @@ class DeviceTree:
 
     def memory_nodes(self) -> list[Node]:
         """Return the nodes that describe RAM (3.4)."""
-        return [node for node in self.root.children if node.strings("device_type") == ("memory",)]
+        return [node for node in self.root.children if node.strings("device_type")[:1] == ("memory",)]
 
     def memory_regions(self) -> list[Region]:
         """Return the RAM, by ascending address; DeviceTreeError where there is none."""
@@ -283,12 +296,11 @@ class DeviceTree:
         return sorted(region for region in regions if region.size)
 
     def cpu_nodes(self) -> list[Node]:
-        """Return the CPUs (3.8), the boot CPU first; DeviceTreeError where there is none."""
+        """Return the CPUs (3.8), the boot CPU first."""
         cpus = self.root.child("cpus")
-        nodes = [node for node in cpus.children if node.strings("device_type") == ("cpu",)] if cpus else []
-        if not nodes:
-            raise self.error("no CPU node")
-        return sorted(nodes, key=lambda node: node.cell("reg", 0) != self._boot_cpu)
+        children = cpus.children if cpus else []
+        nodes = [node for node in children if node.strings("device_type")[:1] == ("cpu",)]
+        return sorted(nodes, key=lambda node: node.cells("reg")[:1] != (self._boot_cpu,))
 
     def console_node(self) -> Node | None:
         """Return the node which ``chosen`` names as the console (3.6), None where it names none."""

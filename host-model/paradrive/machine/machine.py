@@ -13,9 +13,9 @@ from paradrive.cpu.models import CPU_MODELS, CpuModel
 from paradrive.cpu.vcpu import Vcpu
 from paradrive.devices.bus import Bus
 from paradrive.devices.pvctl import BootReason, Pvctl
-from paradrive.devices.ram import Ram
 from paradrive.machine import boot
 from paradrive.machine.board import board_named, populate
+from paradrive.machine.essentials import create_memory, timebase_frequency
 from paradrive.machine.inputs import InputError
 from paradrive.machine.pvctl_host import MachinePvctlHost
 from paradrive.machine.run_loop import RunLoop
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from paradrive.devices.ns16550 import Ns16550
     from paradrive.machine.board import Connect
-    from paradrive.machine.devicetree import DeviceTree, Node
+    from paradrive.machine.devicetree import DeviceTree
     from paradrive.machine.elf_kernel import Kernel
 
 
@@ -60,8 +60,8 @@ def cpu_named(name: str) -> CpuModel:
 class Machine(RunLoop):
     """A machine that has been powered on and is about to enter its kernel.
 
-    ``transmit`` gets each byte which the guest sends on its console. Raises InputError (DeviceTreeError,
-    KernelError) when no machine can be made of the configuration.
+    ``transmit`` gets each byte which the guest sends on its console. What the tree is wrong about stands in
+    ``warnings``, a line each. Raises InputError when no machine can be made of the configuration.
     """
 
     def __init__(self, configuration: Configuration, transmit: Callable[[int], None]) -> None:
@@ -74,9 +74,9 @@ class Machine(RunLoop):
         self.bus = Bus()
         self._last_snapshot: MachineSnapshot | None = None
 
-        if configuration.memory_size is not None:
-            tree.set_memory_size(configuration.memory_size)
-        self.memories = self._create_memory(tree)
+        self.warnings: list[str] = []
+        warn = self.warnings.append
+        self.memories = create_memory(tree, configuration.memory_size, self.bus, warn)
         wiring = Wiring(
             Surroundings(
                 self.clock,
@@ -87,52 +87,26 @@ class Machine(RunLoop):
                 pvctl_host=MachinePvctlHost(self),
             ),
             tree.console_node(),
+            warn,
         )
         models = {**board.models, **configuration.models}
-        self.devices, self.warnings = populate(board._replace(models=models), tree, wiring, self.bus)
+        self.devices = populate(board._replace(models=models), tree, wiring, self.bus)
         self.console = wiring.console
         #: All UARTs by the paths of their nodes; what listens to one takes the place of its ``transmit``.
         self.serial_ports: Mapping[str, Ns16550] = wiring.serial_ports
-        self.vcpu = self._create_vcpu(configuration, wiring)
-        self.bus.on_change = self.vcpu.memory_changed
-        self.images = boot.prepare(
-            configuration.kernel, tree, configuration.initrd, configuration.command_line, self.memories
-        )
-        self._start(BootReason.COLD)
-
-    def _create_memory(self, tree: DeviceTree) -> list[Ram]:
-        memories = []
-        for region in tree.memory_regions():
-            try:
-                memory = Ram(region.address, region.size)
-                self.bus.map_memory(memory)
-            except ValueError as error:
-                raise tree.error(str(error)) from None
-            memories.append(memory)
-        return memories
-
-    def _create_vcpu(self, configuration: Configuration, wiring: Wiring) -> Vcpu:
-        nodes = configuration.tree.cpu_nodes()
-        for node in nodes[1:]:
-            self.warnings.append(f"{node.path}: only the boot CPU is modelled; this one never starts")
-        self._check_cache_line(nodes[0])
-        timebase_frequency = nodes[0].cell("timebase-frequency")
-        if timebase_frequency == 0:
-            raise nodes[0].error("timebase-frequency is 0")
-        return Vcpu(
+        self.vcpu = Vcpu(
             self.cpu_model,
             self.bus,
             self.clock,
             engine=configuration.engine,
             interrupt_controller=wiring.mpic,
-            timebase_frequency=timebase_frequency,
+            timebase_frequency=timebase_frequency(tree, self.cpu_model, warn),
         )
-
-    def _check_cache_line(self, node: Node) -> None:
-        size = node.cell("d-cache-line-size", self.cpu_model.cache_line_size)
-        if size != self.cpu_model.cache_line_size:
-            differs = f"an {self.cpu_model.name} has {self.cpu_model.cache_line_size}"
-            self.warnings.append(f"{node.path}: says that a cache line has {size} bytes, but {differs}")
+        self.bus.on_change = self.vcpu.memory_changed
+        self.images = boot.prepare(
+            configuration.kernel, tree, configuration.initrd, configuration.command_line, self.memories
+        )
+        self._start(BootReason.COLD)
 
     # Life cycle
 

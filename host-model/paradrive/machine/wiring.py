@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.machine.blob import DeviceTreeError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,8 +36,15 @@ class Surroundings(NamedTuple):
 class Wiring:
     """The connections of one machine, which grow while its devices are built, interrupt controller first."""
 
-    def __init__(self, surroundings: Surroundings, console_node: Node | None) -> None:
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        console_node: Node | None,
+        warn: Callable[[str], None] = lambda warning: None,
+    ) -> None:
         self.surroundings = surroundings
+        #: Called with a line for each thing that the tree is wrong about.
+        self.warn = warn
         #: The node of the UART which is the kernel's console, None where the tree names none.
         self.console_node = console_node
         self.console: Ns16550 | None = None
@@ -45,7 +54,7 @@ class Wiring:
         self._mpic_node: Node | None = None
 
     def add_interrupt_controller(self, node: Node, mpic: Mpic) -> None:
-        """Let the devices built from now on raise their interrupts at ``mpic``."""
+        """Let the devices built from now on raise their interrupts at ``mpic``; it must be the first."""
         if self.mpic is not None:
             raise node.error("is a second interrupt controller, and the CPU has one input")
         self.mpic = mpic
@@ -54,8 +63,15 @@ class Wiring:
     def first_interrupt(self, node: Node) -> InterruptLine | None:
         """Return a new line for the node's first interrupt, None where the tree gives it none.
 
-        Raises DeviceTreeError when it goes to something without a model, or to no existing input.
+        Warns, and returns None, when it goes to something without a model, or to no existing input.
         """
+        try:
+            return self._line(node)
+        except DeviceTreeError as error:
+            self.warn(f"{error.reason}; its interrupt is connected to nothing")
+            return None
+
+    def _line(self, node: Node) -> InterruptLine | None:
         specifiers = node.interrupts()
         if not specifiers:
             return None
