@@ -15,6 +15,7 @@
 #include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/kexec.h>
+#include <linux/kstrtox.h>
 #include <linux/limits.h>
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
@@ -40,10 +41,18 @@
 #define PVCTL_PRIORITY_DEFAULT		192
 #define PVCTL_PRIORITY_MAX		255
 
+/**
+ * struct pvctl - a device that the driver is bound to
+ * @dev: the device, for messages and managed resources
+ * @base: its registers
+ * @panic_nb: reports a crash
+ * @exit_code: the argument of SHUTDOWN
+ */
 struct pvctl {
 	struct device *dev;
 	void __iomem *base;
 	struct notifier_block panic_nb;
+	u32 exit_code;
 };
 
 static u32 pvctl_read(struct pvctl *pvctl, enum pvctl_register reg)
@@ -72,7 +81,10 @@ static void pvctl_command(struct pvctl *pvctl, const char *name,
 
 static int pvctl_power_off(struct sys_off_data *data)
 {
-	pvctl_command(data->cb_data, "shutdown", PVCTL_COMMAND_SHUTDOWN, 0);
+	struct pvctl *pvctl = data->cb_data;
+
+	pvctl_command(pvctl, "shutdown", PVCTL_COMMAND_SHUTDOWN,
+		      pvctl->exit_code);
 
 	/* Let the next handler try */
 	return NOTIFY_DONE;
@@ -120,6 +132,7 @@ static int pvctl_register_panic_notifier(struct pvctl *pvctl)
 					pvctl_unregister_panic_notifier, pvctl);
 }
 
+/* The kernel has one handler of a priority at most, unless it is 128 */
 static int pvctl_register_handlers(struct pvctl *pvctl, u32 enabled)
 {
 	u32 priority = PVCTL_PRIORITY_DEFAULT;
@@ -137,7 +150,8 @@ static int pvctl_register_handlers(struct pvctl *pvctl, u32 enabled)
 						    pvctl);
 		if (ret)
 			return dev_err_probe(pvctl->dev, ret,
-					     "cannot register power-off handler\n");
+					     "cannot register power-off handler of priority %u\n",
+					     priority);
 	}
 
 	if (enabled & PVCTL_FEATURE_RESET) {
@@ -147,7 +161,8 @@ static int pvctl_register_handlers(struct pvctl *pvctl, u32 enabled)
 						    pvctl);
 		if (ret)
 			return dev_err_probe(pvctl->dev, ret,
-					     "cannot register restart handler\n");
+					     "cannot register restart handler of priority %u\n",
+					     priority);
 	}
 
 	if (enabled & PVCTL_FEATURE_CRASH)
@@ -313,10 +328,32 @@ static ssize_t boot_reason_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(boot_reason);
 
+static ssize_t exit_code_show(struct device *dev, struct device_attribute *attr,
+			      char *buf)
+{
+	struct pvctl *pvctl = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%u\n", pvctl->exit_code);
+}
+
+static ssize_t exit_code_store(struct device *dev,
+			       struct device_attribute *attr, const char *buf,
+			       size_t count)
+{
+	struct pvctl *pvctl = dev_get_drvdata(dev);
+	int ret;
+
+	ret = kstrtou32(buf, 0, &pvctl->exit_code);
+
+	return ret ?: count;
+}
+static DEVICE_ATTR_RW(exit_code);
+
 static struct attribute *pvctl_attrs[] = {
 	&dev_attr_version.attr,
 	&dev_attr_features.attr,
 	&dev_attr_boot_reason.attr,
+	&dev_attr_exit_code.attr,
 	NULL
 };
 
@@ -324,9 +361,14 @@ static umode_t pvctl_attr_is_visible(struct kobject *kobj,
 				     struct attribute *attr, int index)
 {
 	struct pvctl *pvctl = dev_get_drvdata(kobj_to_dev(kobj));
+	u32 enabled = pvctl_read(pvctl, PVCTL_ENABLE);
 
 	if (attr == &dev_attr_boot_reason.attr &&
-	    !(pvctl_read(pvctl, PVCTL_ENABLE) & PVCTL_FEATURE_BOOT_REASON))
+	    !(enabled & PVCTL_FEATURE_BOOT_REASON))
+		return 0;
+
+	if (attr == &dev_attr_exit_code.attr &&
+	    !(enabled & PVCTL_FEATURE_SHUTDOWN))
 		return 0;
 
 	return attr->mode;

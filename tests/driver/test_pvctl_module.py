@@ -28,6 +28,7 @@ IMPORTED = {
     "devm_platform_ioremap_resource",
     "devm_register_sys_off_handler",
     "devm_request_threaded_irq",
+    "kstrtouint",
     "orderly_poweroff",
     "orderly_reboot",
     "panic",
