@@ -6,8 +6,9 @@
  * (tools/include/nolibc).
  */
 
+#include "bound_devices.h"
+
 #define MODULE_LIST	"/modules.list"
-#define DRIVERS		"/sys/bus/platform/drivers/"
 
 /* One write per line: the console may be shared with the kernel's messages */
 static void say(const char *subject, const char *predicate)
@@ -35,30 +36,12 @@ static void mount_filesystem(const char *type, const char *where)
 		say_failed(where);
 }
 
-/* A link in the driver's directory that is not its module is a bound device */
-static void report_bound_devices(const char *driver)
+static void report_bound_device(const char *driver, const char *device)
 {
-	char path[128] = DRIVERS, entries[1024];
-	struct linux_dirent64 *entry;
-	int fd, length, offset;
+	char predicate[128] = " bound to ";
 
-	strlcat(path, driver, sizeof(path));
-	fd = open(path, O_RDONLY | O_DIRECTORY);
-	if (fd < 0)
-		return;
-
-	while ((length = getdents64(fd, (void *)entries, sizeof(entries))) > 0) {
-		for (offset = 0; offset < length; offset += entry->d_reclen) {
-			char predicate[128] = " bound to ";
-
-			entry = (void *)(entries + offset);
-			if (entry->d_type != DT_LNK || !strcmp(entry->d_name, "module"))
-				continue;
-			strlcat(predicate, entry->d_name, sizeof(predicate));
-			say(driver, predicate);
-		}
-	}
-	close(fd);
+	strlcat(predicate, device, sizeof(predicate));
+	say(driver, predicate);
 }
 
 /* The platform driver is taken to bear the name of its module */
@@ -78,7 +61,7 @@ static void load_module(char *path)
 	suffix = strrchr(name, '.');
 	if (suffix)
 		*suffix = '\0';
-	report_bound_devices(name);
+	visit_bound_devices(name, report_bound_device);
 }
 
 static void load_modules(void)
