@@ -289,6 +289,16 @@ static int pvctl_probe(struct platform_device *pdev)
 	return 0;
 }
 
+/* Called before the handlers of power-off and restart, and before kexec */
+static void pvctl_shutdown(struct platform_device *pdev)
+{
+	struct pvctl *pvctl = platform_get_drvdata(pdev);
+
+	/* The host must not send the guest elsewhere now, only make it crash */
+	if (pvctl_read(pvctl, PVCTL_ENABLE) & PVCTL_FEATURE_EVENTS)
+		pvctl_write(pvctl, PVCTL_EVENT_MASK, PVCTL_EVENT_CRASH);
+}
+
 /* The attributes read the device, which migration may have replaced */
 static ssize_t version_show(struct device *dev, struct device_attribute *attr,
 			    char *buf)
@@ -393,6 +403,7 @@ static struct platform_driver pvctl_driver = {
 		.dev_groups = pvctl_groups,
 	},
 	.probe = pvctl_probe,
+	.shutdown = pvctl_shutdown,
 };
 module_platform_driver(pvctl_driver);
 

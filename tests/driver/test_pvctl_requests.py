@@ -5,124 +5,138 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from paradrive.devices.interrupt import InterruptLine
-from paradrive.devices.pvctl import ALL_FEATURES, Command, Event, Feature, Pvctl
+from paradrive.devices.pvctl import ALL_FEATURES, Command, CommandRecord, Event, Feature, Pvctl, PvctlHost
 from paradrive.machine.outcome import Panicked, PoweredOff, ResetLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paradrive.machine.devicetree import Node
+    from paradrive.machine.outcome import Outcome
     from paradrive.machine.wiring import Wiring
+    from paradrive.testing.booted import BootedGuest
     from paradrive.testing.guest import Guest
 
     Boot = Callable[..., Guest]
 
 ALL_EVENTS = Event.SHUTDOWN | Event.REBOOT | Event.CRASH
-UNDEFINED_EVENT = 1 << 7
+UNDEFINED_EVENT = Event(1 << 7)
 WITHOUT_INTERRUPT = """
 /dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi" &pvctl { /delete-property/ interrupts; };
 """
+#: Ten boots.
+BUDGET = 100_000_000
 
 
-def commands(guest: Guest) -> list[int]:
-    return [record.command for record in guest.pvctl.commands]
+class BrokenPvctl(Pvctl):
+    """A device whose interrupt a test can raise; the device lowers it for its own requests only."""
+
+    def __init__(self, line: InterruptLine, host: PvctlHost) -> None:
+        super().__init__(InterruptLine(line.set), host)
+        self.line = line
 
 
-def test_request_to_shut_down_powers_the_guest_off(boot_to_idle: Boot) -> None:
-    guest = boot_to_idle()
-    assert guest.pvctl.request(Event.SHUTDOWN)
-    assert guest.run() == PoweredOff(0)
+def connect_broken_pvctl(wiring: Wiring, node: Node) -> Pvctl:
+    line = wiring.first_interrupt(node)
+    assert line is not None
+    return BrokenPvctl(line, wiring.surroundings.pvctl_host)
+
+
+def run_to_the_end(guest: BootedGuest) -> Outcome:
+    return guest.machine.run(BUDGET, reset_limit=0)
+
+
+def test_request_to_shut_down_powers_the_guest_off(guest: BootedGuest, pvctl: Pvctl) -> None:
+    assert pvctl.request(Event.SHUTDOWN)
+    assert run_to_the_end(guest) == PoweredOff(0)
     assert "pvctl f00000000.pvctl: the host requests a shutdown" in guest.console
-    assert commands(guest) == [Command.SHUTDOWN]
+    assert pvctl.commands == [Command.SHUTDOWN()]
 
 
-def test_request_to_reboot_resets_the_guest(boot_to_idle: Boot) -> None:
-    guest = boot_to_idle()
-    guest.pvctl.request(Event.REBOOT)
-    assert guest.run() == ResetLimit(0)
-    assert commands(guest) == [Command.RESET]
+def test_request_to_reboot_resets_the_guest(guest: BootedGuest, pvctl: Pvctl) -> None:
+    pvctl.request(Event.REBOOT)
+    assert run_to_the_end(guest) == ResetLimit(0)
+    assert pvctl.commands == [Command.RESET()]
 
 
-def test_request_to_crash_panics_the_guest(boot_to_idle: Boot) -> None:
-    guest = boot_to_idle("panic=1")
-    guest.pvctl.request(Event.CRASH)
-    assert isinstance(guest.run(), Panicked)
+@pytest.mark.guest(append="panic=-1")
+def test_request_to_crash_panics_the_guest(guest: BootedGuest, pvctl: Pvctl) -> None:
+    pvctl.request(Event.CRASH)
+    assert isinstance(run_to_the_end(guest), Panicked)
     assert "Kernel panic - not syncing: f00000000.pvctl: the host requests a crash" in guest.console
-    assert commands(guest)[0] == Command.CRASH
+    assert pvctl.commands[0] == Command.CRASH()
 
 
-def test_request_to_shut_down_and_to_reboot_at_once_powers_the_guest_off(boot_to_idle: Boot) -> None:
-    guest = boot_to_idle()
-    guest.pvctl.request(Event.SHUTDOWN | Event.REBOOT)
-    assert guest.run() == PoweredOff(0)
+def test_request_to_shut_down_and_to_reboot_at_once_powers_the_guest_off(
+    guest: BootedGuest, pvctl: Pvctl
+) -> None:
+    pvctl.request(Event.SHUTDOWN | Event.REBOOT)
+    assert run_to_the_end(guest) == PoweredOff(0)
 
 
-def test_request_is_served_after_a_reset(boot_to_idle: Boot) -> None:
-    guest = boot_to_idle()
-    guest.pvctl.request(Event.REBOOT)
-    guest.run(reset_limit=1)
-    assert guest.console.count("init: act=idle") == 2
-    guest.pvctl.request(Event.SHUTDOWN)
-    assert guest.run() == PoweredOff(0)
+def test_request_is_served_after_a_reset(guest: BootedGuest, pvctl: Pvctl) -> None:
+    pvctl.request(Event.REBOOT)
+    guest.run_until(line="init: pvctl bound to", reset_limit=1)
+    assert pvctl.request(Event.SHUTDOWN)
+    assert run_to_the_end(guest) == PoweredOff(0)
 
 
-def test_driver_unmasks_the_events_that_it_knows(boot_to_idle: Boot) -> None:
-    pvctl = boot_to_idle().pvctl
+# As no program can be started any more, the kernel would restart at once when it is asked to reboot.
+@pytest.mark.parametrize(
+    ("command", "record"), [("poweroff", Command.SHUTDOWN()), ("reboot", Command.RESET())]
+)
+def test_request_to_a_guest_that_is_shutting_down_changes_nothing(
+    guest: BootedGuest, pvctl: Pvctl, command: str, record: CommandRecord
+) -> None:
+    guest.agent.start(command)
+    guest.run_until(symbol="syscore_shutdown")
+    assert pvctl.EVENT_MASK == Event.CRASH
+    pvctl.request(Event.SHUTDOWN | Event.REBOOT)
+    run_to_the_end(guest)
+    assert pvctl.commands == [record]
+
+
+def test_driver_unmasks_the_events_that_it_knows(pvctl: Pvctl) -> None:
     assert pvctl.ENABLE == ALL_FEATURES
     assert pvctl.EVENT_MASK == ALL_EVENTS
 
 
-def test_without_an_interrupt_events_stay_off(
-    boot_to_idle: Boot, compile_tree: Callable[[str], bytes]
-) -> None:
-    pvctl = boot_to_idle(tree=compile_tree(WITHOUT_INTERRUPT)).pvctl
-    assert pvctl.ENABLE == ALL_FEATURES & ~Feature.EVENTS
-    assert pvctl.EVENT_MASK == 0
-    assert not pvctl.request(Event.SHUTDOWN)
-
-
-def test_without_the_events_feature_nothing_is_unmasked(boot: Boot) -> None:
-    guest = boot(append="act=restart")
-    guest.pvctl.FEATURES = ALL_FEATURES & ~Feature.EVENTS
+def test_without_an_interrupt_events_stay_off(boot: Boot, compile_tree: Callable[[str], bytes]) -> None:
+    guest = boot(append="act=restart", tree=compile_tree(WITHOUT_INTERRUPT))
     guest.run()
+    assert guest.pvctl.ENABLE == ALL_FEATURES & ~Feature.EVENTS
     assert guest.pvctl.EVENT_MASK == 0
+    assert not guest.pvctl.request(Event.SHUTDOWN)
 
 
-def test_undefined_event_beside_a_request_is_acknowledged_and_ignored(boot_to_idle: Boot) -> None:
-    guest = boot_to_idle()
-    guest.pvctl.request(Event.REBOOT | UNDEFINED_EVENT)
-    assert guest.run() == ResetLimit(0)
-    assert guest.pvctl.EVENT == 0
+def test_undefined_event_beside_a_request_is_acknowledged_and_ignored(
+    guest: BootedGuest, pvctl: Pvctl
+) -> None:
+    pvctl.request(Event.REBOOT | UNDEFINED_EVENT)
+    assert run_to_the_end(guest) == ResetLimit(0)
+    assert pvctl.EVENT == 0
 
 
-def test_undefined_event_that_interrupts_is_acknowledged_and_ignored(boot_to_idle: Boot) -> None:
-    guest = boot_to_idle()
-    console = guest.console
+def test_undefined_event_that_interrupts_is_acknowledged_and_ignored(
+    guest: BootedGuest, pvctl: Pvctl
+) -> None:
     # No driver has asked for it: what a broken device could do.
-    guest.pvctl.write(Pvctl.EVENT_MASK.offset, 4, UNDEFINED_EVENT)
-    guest.pvctl.request(UNDEFINED_EVENT)
-    guest.run(1_000_000)
-    assert guest.pvctl.EVENT == 0
-    assert guest.console == console
+    pvctl.write(Pvctl.EVENT_MASK.offset, 4, UNDEFINED_EVENT)
+    pvctl.request(UNDEFINED_EVENT)
+    guest.run_until(instructions=1_000_000)
+    assert pvctl.EVENT == 0
+    assert guest.console == ""
 
 
-def test_interrupt_without_a_request_does_no_harm(boot_to_idle: Boot) -> None:
-    lines = []
-
-    def connect(wiring: Wiring, node: Node) -> Pvctl:
-        line = wiring.first_interrupt(node)
-        assert line is not None
-        lines.append(line)
-        return Pvctl(InterruptLine(line.set), wiring.surroundings.pvctl_host)
-
-    guest = boot_to_idle(models={"qemu,pvctl": connect})
-    (line,) = lines
-    console = guest.console
-    # The device lowers its own line only, so that this is a storm.
-    line.set(True)
-    guest.run(1_000_000)
-    assert guest.console == console
-    line.set(False)
-    guest.pvctl.request(Event.SHUTDOWN)
-    assert guest.run() == PoweredOff(0)
+@pytest.mark.guest(models={"qemu,pvctl": connect_broken_pvctl})
+def test_interrupt_without_a_request_does_no_harm(guest: BootedGuest) -> None:
+    pvctl = guest.device(BrokenPvctl)
+    pvctl.line.set(True)
+    guest.run_until(instructions=1_000_000)
+    assert guest.console == ""
+    pvctl.line.set(False)
+    pvctl.request(Event.SHUTDOWN)
+    assert run_to_the_end(guest) == PoweredOff(0)

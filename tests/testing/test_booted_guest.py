@@ -92,7 +92,7 @@ def test_modules_come_and_go(guest: BootedGuest) -> None:
 
 def test_symbols_are_where_the_guest_executes(guest: BootedGuest, pvctl: Pvctl) -> None:
     guest.agent.start("reboot")
-    guest.run_until(access=lambda access: access.device == pvctl.name)
+    guest.run_until(access=lambda access: (access.device, access.register) == (pvctl.name, "COMMAND"))
     start = guest.symbol("pvctl_command")
     assert start < guest.accesses[-1].pc < start + 0x100
     assert guest.symbols.describe(start) == "pvctl_command"
