@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive.devices.pvctl import ALL_FEATURES, Command, CommandRecord, CrashKind, Feature, Status
-from paradrive.machine.outcome import NoProgress, Panicked, ResetLimit
+from paradrive.devices.pvctl import ALL_FEATURES, Command, CrashKind, Event, Feature, ResetKind, Status
+from paradrive.machine.outcome import Panicked, ResetLimit
 from paradrive_tools.guest_build.driver import PVCTL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from paradrive.devices.pvctl import Pvctl
+    from paradrive.testing.booted import BootedGuest
     from paradrive.testing.guest import Guest, GuestFiles
 
     Boot = Callable[..., Guest]
 
+#: Ten boots.
+BUDGET = 100_000_000
 #: Init ends, which panics the kernel; the kernel restarts at once.
 PANIC = "act=panic panic=-1"
 #: Compiled before the driver: as in a kernel that has loaded a crash kernel.
@@ -26,46 +30,46 @@ CRASH_KERNEL_LOADED = "#include <linux/kexec.h>\n#define kexec_crash_loaded() 1\
 
 
 @pytest.fixture
-def crash_kernel_module(guest_files: GuestFiles, tmp_path: Path) -> bytes:
+def crash_kernel_module(guest_files: GuestFiles, tmp_path: Path) -> Path:
     directory = tmp_path / "driver"
     PVCTL.copy(directory)
     header = directory / "crash_kernel.h"
     header.write_text(CRASH_KERNEL_LOADED)
     PVCTL.make(directory, guest_files.kernel.parent, f"KCFLAGS=-include {header}")
-    return (directory / PVCTL.module).read_bytes()
+    return directory / PVCTL.module
 
 
 def test_panic_is_reported_before_the_guest_restarts(boot: Boot) -> None:
     guest = boot(append=PANIC)
     assert isinstance(guest.run(), Panicked)
-    assert list(guest.pvctl.commands) == [
-        CommandRecord(Command.CRASH, CrashKind.PANICKED, Status.OK),
-        CommandRecord(Command.RESET, 0, Status.OK),
+    assert guest.pvctl.commands == [
+        Command.CRASH(argument=CrashKind.PANICKED),
+        Command.RESET(argument=ResetKind.COLD),
     ]
 
 
+@pytest.mark.guest(append="panic=-1")
 def test_panic_with_a_crash_kernel_says_that_it_takes_over(
-    boot: Boot, add_file: Callable[[str, bytes], GuestFiles], crash_kernel_module: bytes
+    guest: BootedGuest, pvctl: Pvctl, crash_kernel_module: Path
 ) -> None:
-    guest = boot(add_file("lib/modules/pvctl.ko", crash_kernel_module), append=PANIC)
-    guest.run()
-    assert guest.pvctl.commands[0] == CommandRecord(Command.CRASH, CrashKind.CRASH_KERNEL, Status.OK)
+    guest.rmmod("pvctl")
+    guest.insmod(crash_kernel_module)
+    pvctl.request(Event.CRASH)
+    guest.machine.run(BUDGET, reset_limit=0)
+    assert pvctl.commands[0] == Command.CRASH(argument=CrashKind.CRASH_KERNEL)
 
 
 def test_without_the_crash_feature_nothing_is_reported(boot: Boot) -> None:
     guest = boot(append=PANIC)
     guest.pvctl.FEATURES = ALL_FEATURES & ~Feature.CRASH
     assert guest.run() == ResetLimit(0)
-    assert [record.command for record in guest.pvctl.commands] == [Command.RESET]
+    assert guest.pvctl.commands == [Command.RESET(argument=ResetKind.COLD)]
 
 
-def test_refused_command_is_logged_with_the_status(boot: Boot) -> None:
-    guest = boot(append="act=poweroff")
-    while "init: act=poweroff" not in guest.console:
-        assert isinstance(guest.run(10_000), NoProgress)
+def test_refused_command_is_logged_with_the_status(guest: BootedGuest, pvctl: Pvctl) -> None:
     # A host that the guest has been moved to may offer less.
-    guest.pvctl.write(type(guest.pvctl).ENABLE.offset, 4, 0)
-    guest.run()
-    refused = f"pvctl f00000000.pvctl: shutdown refused, status {Status.NOT_ENABLED}"
-    assert refused in guest.console
-    assert "System Halted" in guest.console
+    pvctl.write(type(pvctl).ENABLE.offset, 4, 0)
+    guest.agent.start("poweroff")
+    guest.run_until(line="System Halted")
+    assert f"pvctl f00000000.pvctl: shutdown refused, status {Status.NOT_ENABLED}" in guest.console
+    assert pvctl.commands == [Command.SHUTDOWN(status=Status.NOT_ENABLED)]

@@ -10,36 +10,34 @@ import pytest
 from paradrive.devices.pvctl import ALL_FEATURES, Command, Event, Feature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from paradrive.devices.pvctl import Pvctl
+    from paradrive.testing.booted import BootedGuest
 
-    from paradrive.testing.guest import Guest
-
-    Boot = Callable[..., Guest]
-
+DRIVER = "/sys/bus/platform/drivers/pvctl"
+NAME = "f00000000.pvctl"
 ALL_EVENTS = Event.SHUTDOWN | Event.REBOOT | Event.CRASH
 UNKNOWN_FEATURES = 0xFFFF_FFE0
-BOUND = "init: pvctl bound to f00000000.pvctl"
 
 
-def restart_with(boot: Boot, features: int) -> Guest:
-    guest = boot(append="act=restart")
-    guest.pvctl.FEATURES = features
-    guest.run()
-    assert BOUND in guest.console
-    assert guest.pvctl.guest_errors.count == 0
-    return guest
+@pytest.fixture
+def bind_to(guest: BootedGuest, pvctl: Pvctl, features: int) -> None:
+    """Let the driver find a device that offers ``features``."""
+    guest.write(f"{DRIVER}/unbind", NAME)
+    pvctl.FEATURES = features
+    guest.write(f"{DRIVER}/bind", NAME)
 
 
+@pytest.mark.usefixtures("bind_to")
 @pytest.mark.parametrize("features", range(ALL_FEATURES + 1))
-def test_driver_enables_exactly_what_the_host_offers(boot: Boot, features: int) -> None:
-    pvctl = restart_with(boot, features).pvctl
+def test_driver_enables_exactly_what_the_host_offers(guest: BootedGuest, pvctl: Pvctl, features: int) -> None:
     assert features == pvctl.ENABLE
     assert (ALL_EVENTS if features & Feature.EVENTS else 0) == pvctl.EVENT_MASK
-    assert [record.command for record in pvctl.commands] == (
-        [Command.RESET] if features & Feature.RESET else []
-    )
+    guest.run("reboot")
+    assert pvctl.commands == ([Command.RESET()] if features & Feature.RESET else [])
+    assert pvctl.guest_errors.count == 0
 
 
-@pytest.mark.parametrize("known", [0, ALL_FEATURES])
-def test_driver_leaves_features_off_that_it_does_not_know(boot: Boot, known: int) -> None:
-    assert known == restart_with(boot, UNKNOWN_FEATURES | known).pvctl.ENABLE
+@pytest.mark.usefixtures("bind_to")
+@pytest.mark.parametrize("features", [UNKNOWN_FEATURES, UNKNOWN_FEATURES | ALL_FEATURES])
+def test_driver_leaves_features_off_that_it_does_not_know(pvctl: Pvctl, features: int) -> None:
+    assert features & ALL_FEATURES == pvctl.ENABLE

@@ -10,33 +10,31 @@ from typing import TYPE_CHECKING
 import pytest
 
 from paradrive.devices.pvctl import ALL_FEATURES, BootReason, Command, Event, Feature
+from paradrive.guest.agent import RequestRefusedError
 from paradrive_tools.guest_build.paths import DRIVER_SOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from paradrive.testing.guest import Guest
-
-    FilesOfGuest = Callable[..., list[str]]
+    from paradrive.devices.pvctl import Pvctl
+    from paradrive.testing.booted import BootedGuest
 
 NAME = "f00000000.pvctl"
-DEVICE = f"/sys/bus/platform/devices/{NAME}"
+DRIVER = "/sys/bus/platform/drivers/pvctl"
+DEVICE = f"{DRIVER}/{NAME}"
 ALL_EVENTS = Event.SHUTDOWN | Event.REBOOT | Event.CRASH
-VERSION, FEATURES, BOOT_REASON = (f"{DEVICE}/{name}" for name in ("version", "features", "boot_reason"))
-UNBIND, BIND = (f"/sys/bus/platform/drivers/pvctl/{name}={NAME}" for name in ("unbind", "bind"))
 ABI = DRIVER_SOURCES / "Documentation/ABI/testing/sysfs-driver-pvctl"
 
 
-def test_attributes_tell_what_the_device_says(files_of_guest: FilesOfGuest) -> None:
-    def prepare(guest: Guest) -> None:
-        guest.pvctl.VERSION = 1 << 16 | 23
-        guest.pvctl.FEATURES = ALL_FEATURES | 1 << 31
+def rebind(guest: BootedGuest) -> None:
+    guest.write(f"{DRIVER}/unbind", NAME)
+    guest.write(f"{DRIVER}/bind", NAME)
 
-    assert files_of_guest(VERSION, FEATURES, BOOT_REASON, prepare=prepare) == [
-        f"{VERSION}: 1.23",
-        f"{FEATURES}: 0x1f",
-        f"{BOOT_REASON}: cold",
-    ]
+
+def test_attributes_tell_what_the_device_says(guest: BootedGuest, pvctl: Pvctl) -> None:
+    pvctl.VERSION = 1 << 16 | 23
+    pvctl.FEATURES = ALL_FEATURES | 1 << 31
+    rebind(guest)
+    attributes = ("version", "features", "boot_reason", "exit_code")
+    assert [guest.read(f"{DEVICE}/{name}") for name in attributes] == ["1.23\n", "0x1f\n", "cold\n", "0\n"]
 
 
 @pytest.mark.parametrize(
@@ -49,49 +47,66 @@ def test_attributes_tell_what_the_device_says(files_of_guest: FilesOfGuest) -> N
         (max(BootReason) + 1, "unknown"),
     ],
 )
-def test_every_boot_reason_has_a_name(files_of_guest: FilesOfGuest, reason: BootReason, text: str) -> None:
-    def prepare(guest: Guest) -> None:
-        guest.pvctl.boot_reason = reason
-
-    assert files_of_guest(BOOT_REASON, prepare=prepare) == [f"{BOOT_REASON}: {text}"]
-
-
-def test_without_its_feature_there_is_no_boot_reason(files_of_guest: FilesOfGuest) -> None:
-    def prepare(guest: Guest) -> None:
-        guest.pvctl.FEATURES = ALL_FEATURES & ~Feature.BOOT_REASON
-
-    assert files_of_guest(FEATURES, BOOT_REASON, prepare=prepare) == [
-        f"{FEATURES}: 0xf",
-        f"{BOOT_REASON}: errno {errno.ENOENT}",
-    ]
+def test_every_boot_reason_has_a_name(
+    guest: BootedGuest, pvctl: Pvctl, reason: BootReason, text: str
+) -> None:
+    pvctl.boot_reason = reason
+    assert guest.read(f"{DEVICE}/boot_reason") == f"{text}\n"
 
 
-@pytest.mark.parametrize("attribute", [VERSION, FEATURES, BOOT_REASON])
-def test_attributes_cannot_be_written(files_of_guest: FilesOfGuest, attribute: str) -> None:
-    assert files_of_guest(f"{attribute}=1") == [f"{attribute}: errno {errno.EACCES}"]
+@pytest.mark.parametrize(
+    ("feature", "attribute"), [(Feature.BOOT_REASON, "boot_reason"), (Feature.SHUTDOWN, "exit_code")]
+)
+def test_attribute_is_absent_without_its_feature(
+    guest: BootedGuest, pvctl: Pvctl, feature: Feature, attribute: str
+) -> None:
+    pvctl.FEATURES = ALL_FEATURES & ~feature
+    rebind(guest)
+    assert guest.read(f"{DEVICE}/features") == f"{ALL_FEATURES & ~feature:#x}\n"
+    with pytest.raises(RequestRefusedError, match="ENOENT"):
+        guest.read(f"{DEVICE}/{attribute}")
+
+
+@pytest.mark.parametrize("attribute", ["version", "features", "boot_reason"])
+def test_attribute_cannot_be_written(guest: BootedGuest, attribute: str) -> None:
+    with pytest.raises(RequestRefusedError, match="EACCES"):
+        guest.write(f"{DEVICE}/{attribute}", "1")
+
+
+def test_exit_code_is_what_was_written_last(guest: BootedGuest) -> None:
+    guest.write(f"{DEVICE}/exit_code", "0x2a\n")
+    with pytest.raises(RequestRefusedError) as refused:
+        guest.write(f"{DEVICE}/exit_code", "many")
+    assert refused.value.number == errno.EINVAL
+    assert guest.read(f"{DEVICE}/exit_code") == "42\n"
+
+
+def test_exit_code_is_forgotten_when_the_driver_is_unbound(guest: BootedGuest) -> None:
+    guest.write(f"{DEVICE}/exit_code", "42")
+    rebind(guest)
+    assert guest.read(f"{DEVICE}/exit_code") == "0\n"
 
 
 def test_every_attribute_is_documented() -> None:
     what = r"^What:\t\t/sys/bus/platform/drivers/pvctl/<device>/(\w+)$"
     documented = re.findall(what, ABI.read_text(encoding="utf-8"), re.MULTILINE)
     source = (DRIVER_SOURCES / "pvctl.c").read_text(encoding="utf-8")
-    assert documented == re.findall(r"^static DEVICE_ATTR_RO\((\w+)\);$", source, re.MULTILINE)
+    assert documented == re.findall(r"^static DEVICE_ATTR_R[OW]\((\w+)\);$", source, re.MULTILINE)
 
 
-def test_unbound_driver_leaves_the_device_as_after_a_reset(files_of_guest: FilesOfGuest) -> None:
-    guests: list[Guest] = []
-    assert files_of_guest(UNBIND, VERSION, prepare=guests.append) == [f"{VERSION}: errno {errno.ENOENT}"]
-    pvctl = guests[0].pvctl
+def test_unbound_driver_leaves_the_device_as_after_a_reset(guest: BootedGuest, pvctl: Pvctl) -> None:
+    guest.write(f"{DRIVER}/unbind", NAME)
     assert (pvctl.ENABLE, pvctl.EVENT_MASK) == (0, 0)
     # Without a handler the guest cannot power itself off.
+    guest.agent.start("poweroff")
+    guest.run_until(line="System Halted")
     assert not pvctl.commands
 
 
-def test_driver_that_is_bound_again_works_as_before(files_of_guest: FilesOfGuest) -> None:
-    guests: list[Guest] = []
-    steps = (UNBIND, BIND) * 8
-    assert files_of_guest(*steps, FEATURES, prepare=guests.append) == [f"{FEATURES}: 0x1f"]
-    (guest,) = guests
-    assert guest.pvctl.EVENT_MASK == ALL_EVENTS
-    assert [record.command for record in guest.pvctl.commands] == [Command.SHUTDOWN]
-    assert guest.console.count("features 0x1f") == 9
+def test_driver_that_is_bound_again_works_as_before(guest: BootedGuest, pvctl: Pvctl) -> None:
+    for _ in range(8):
+        rebind(guest)
+    assert (pvctl.ENABLE, pvctl.EVENT_MASK) == (ALL_FEATURES, ALL_EVENTS)
+    assert guest.console.count("features 0x1f") == 8
+    guest.run("poweroff")
+    assert pvctl.commands == [Command.SHUTDOWN()]
