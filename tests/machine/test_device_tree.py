@@ -184,9 +184,20 @@ def test_console_is_found_by_path_or_alias(compile_tree: Callable[[str], bytes],
     assert tree.console_node() is node_at(tree, "/a/b")
 
 
-@pytest.mark.parametrize("chosen", ["", 'chosen { stdout-path = "/x"; };', 'chosen { stdout-path = "x"; };'])
-def test_console_that_does_not_exist_is_none(compile_tree: Callable[[str], bytes], chosen: str) -> None:
-    assert tree_of(compile_tree, chosen).console_node() is None
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        "",
+        'chosen { stdout-path = "/x"; };',
+        'chosen { stdout-path = "x"; };',
+        "chosen { stdout-path = [ff]; };",
+    ],
+)
+@pytest.mark.parametrize("aliases", ["", "aliases { };", "aliases { x = [ff]; };"])
+def test_console_that_does_not_exist_is_none(
+    compile_tree: Callable[[str], bytes], chosen: str, aliases: str
+) -> None:
+    assert tree_of(compile_tree, chosen + aliases).console_node() is None
 
 
 def test_boot_cpu_comes_first(compile_tree: Callable[[str], bytes]) -> None:

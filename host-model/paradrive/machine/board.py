@@ -127,7 +127,7 @@ def populate(board: Board, tree: DeviceTree, wiring: Wiring, bus: Bus) -> dict[s
         try:
             device = _create(board, node, wiring, bus)
         except DeviceTreeError as error:
-            wiring.warn(f"{error.reason}; nothing answers there")
+            wiring.warn_of(node, "nothing answers there", error)
             continue
         same_path = (f"{node.path}#{number}" for number in count(1))
         path = node.path if node.path not in devices else next(p for p in same_path if p not in devices)

@@ -314,7 +314,7 @@ class DeviceTree:
         """Return the node with this full path or alias, None if there is none."""
         if path and not path.startswith("/"):
             aliases = self.root.child("aliases")
-            path = (aliases.strings(path) if aliases else ("",))[0]
+            path = next(iter(aliases.strings(path) if aliases else ()), "")
         if not path.startswith("/"):
             return None
         node: Node | None = self.root

@@ -53,6 +53,11 @@ class Wiring:
         self.mpic: Mpic | None = None
         self._mpic_node: Node | None = None
 
+    def warn_of(self, node: Node, consequence: str, error: DeviceTreeError) -> None:
+        """Warn of what a node lacks because of an error in it, or in one of those that it depends on."""
+        reason = error.reason.removeprefix(f"{node.path}: ")
+        self.warn(f"{node.path}: {consequence}: {reason}")
+
     def add_interrupt_controller(self, node: Node, mpic: Mpic) -> None:
         """Let the devices built from now on raise their interrupts at ``mpic``; it must be the first."""
         if self.mpic is not None:
@@ -68,7 +73,7 @@ class Wiring:
         try:
             return self._line(node)
         except DeviceTreeError as error:
-            self.warn(f"{error.reason}; its interrupt is connected to nothing")
+            self.warn_of(node, "its interrupt is connected to nothing", error)
             return None
 
     def _line(self, node: Node) -> InterruptLine | None:
