@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tells on the console what became of the nodes of the device tree: a line for
+ * Tells the kernel's log what became of the nodes of the device tree: a line for
  * each that the kernel has made a platform device of, and a last one. Where
- * pvctl has not bound to a device of its kind, the number says why.
+ * pvctl has not bound to a device of its kind, the number says why. A tree can be
+ * so wrong that there is no console; the log is there.
  *
- *	device: /platform@f00000000/pvctl@0 f00000000.pvctl driver pvctl
- *	device: /platform@f00000000 f00000000.platform no driver
- *	device: /platform@f00000000/pvctl@1000 f00001000.pvctl probe -16
- *	devices: end
+ *	device: /platform@f00000000/pvctl@0 f00000000.pvctl driver pvctl;
+ *	device: /platform@f00000000 f00000000.platform no driver;
+ *	device: /platform@f00000000/pvctl@1000 f00001000.pvctl probe -16;
+ *	devices: end;
+ *
+ * The semicolons tell a reader of the log's memory where a line ends.
  *
  * Built with the nolibc of the kernel (tools/include/nolibc).
  */
@@ -17,7 +20,11 @@
 #define COMPATIBLE	"qemu,pvctl"
 #define BIND		"/sys/bus/platform/drivers/pvctl/bind"
 
+#define LOG		"/dev/kmsg"
+
 #define PATH_SIZE	512
+
+static int kernel_log = STDOUT_FILENO;
 
 /* The path of a file of a device */
 static void file_of_device(char *path, const char *device, const char *file)
@@ -103,30 +110,30 @@ static void report(const char *device)
 
 	if (!node)
 		return;
-	strlcat(line, node, sizeof(line) - 1);
-	strlcat(line, " ", sizeof(line) - 1);
-	strlcat(line, device, sizeof(line) - 1);
+	strlcat(line, node, sizeof(line) - 2);
+	strlcat(line, " ", sizeof(line) - 2);
+	strlcat(line, device, sizeof(line) - 2);
 
 	if (!follow_link(driver_target, device, "/driver") && is_pvctl(device))
 		error = probe(device);
 	if (error) {
-		strlcat(line, " probe -", sizeof(line) - 1);
-		strlcat(line, itoa(error), sizeof(line) - 1);
+		strlcat(line, " probe -", sizeof(line) - 2);
+		strlcat(line, itoa(error), sizeof(line) - 2);
 	} else if (follow_link(driver_target, device, "/driver")) {
-		strlcat(line, " driver ", sizeof(line) - 1);
-		strlcat(line, strrchr(driver_target, '/') + 1, sizeof(line) - 1);
+		strlcat(line, " driver ", sizeof(line) - 2);
+		strlcat(line, strrchr(driver_target, '/') + 1, sizeof(line) - 2);
 	} else {
-		strlcat(line, " no driver", sizeof(line) - 1);
+		strlcat(line, " no driver", sizeof(line) - 2);
 	}
 
-	/* One write per line: the console may be shared with the kernel's messages */
-	strlcat(line, "\n", sizeof(line));
-	write(STDOUT_FILENO, line, strlen(line));
+	/* Each write is one message */
+	strlcat(line, ";\n", sizeof(line));
+	write(kernel_log, line, strlen(line));
 }
 
 int main(void)
 {
-	static const char end[] = "devices: end\n";
+	static const char end[] = "devices: end;\n";
 	struct linux_dirent64 *entry;
 	char entries[1024];
 	int fd = open(DEVICES, O_RDONLY | O_DIRECTORY), length, offset;
@@ -135,6 +142,9 @@ int main(void)
 		perror("devices: " DEVICES);
 		return 1;
 	}
+	kernel_log = open(LOG, O_WRONLY);
+	if (kernel_log < 0)
+		kernel_log = STDOUT_FILENO;
 	while ((length = getdents64(fd, (void *)entries, sizeof(entries))) > 0) {
 		for (offset = 0; offset < length; offset += entry->d_reclen) {
 			entry = (void *)(entries + offset);
@@ -143,6 +153,6 @@ int main(void)
 		}
 	}
 	close(fd);
-	write(STDOUT_FILENO, end, strlen(end));
+	write(kernel_log, end, strlen(end));
 	return 0;
 }

@@ -13,6 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.guest.console import PANIC, Console
+from paradrive.guest.kernel_log import log_buffer, read_log
+from paradrive.guest.memory import GuestMemory
+from paradrive.guest.symbols import Symbols
 from paradrive.machine.boot import Initrd
 from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
@@ -23,6 +26,7 @@ from paradrive_tools.guest_build import ensure_guest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from paradrive.guest.kernel_log import LogBuffer
     from paradrive_tools.guest_build import GuestFiles
 
 #: pvctl has bound to the node's device.
@@ -35,11 +39,16 @@ NO_DRIVER = "no driver"
 NOT_POPULATED = "not populated"
 
 DRIVER = "pvctl"
-#: Five boots, in instructions.
-BUDGET = 60_000_000
+#: Four boots, in instructions.
+BUDGET = 40_000_000
 _REPORT = "/bin/report_devices"
-_END = "devices: end"
-_DEVICE = re.compile(r"device: (?P<path>/.*) \S+ (?:driver (?P<driver>\S+)|probe -(?P<errno>\d+)|no driver)")
+#: Where a guest ends that cannot say so to its machine: there may be no pvctl.
+_ENDS = ("machine_halt", "machine_power_off", "machine_restart")
+_LONGEST_MESSAGE = 80
+_END = "devices: end;"
+_DEVICE = re.compile(
+    r"device: (?P<path>/[^;]*) [^ ;]+ (?:driver (?P<driver>[^ ;]+)|probe -(?P<errno>\d+)|no driver);"
+)
 #: What writing to a driver's "bind" returns for EPROBE_DEFER, which is no errno of user space
 #: (drivers/base/dd.c, device_driver_attach).
 _DEFERRED = errno.EAGAIN
@@ -49,13 +58,12 @@ class Observation(NamedTuple):
     """What the kernel made of a tree.
 
     ``devices`` tells for each node that became a platform device what became of it, by its path; it is
-    empty where the kernel did not come so far, and ``failure`` says why then. ``console`` is what the
-    guest has printed.
+    empty where the kernel did not come so far, and ``failure`` says why then. ``log`` is the kernel's log.
     """
 
     devices: Mapping[str, str]
     failure: str | None
-    console: str
+    log: str
 
     def outcome(self, path: str) -> str:
         """Return what became of the node with this path."""
@@ -72,23 +80,47 @@ def observe(blob: bytes, cpu: str = "e500v2", machine: str = "ppce500") -> Obser
 
     Raises InputError when no machine can be made of the tree, BuildError when the guest cannot be built.
     """
+    kernel = _kernel(cpu)
     console = Console()
     guest = Machine(_configuration(DeviceTree(blob, "the tree"), cpu, machine), console.transmit)
+    memory = GuestMemory(guest)
     panics: list[str] = []
 
-    def panicked(line: str) -> None:
-        panics.append(line[line.index(PANIC) :])
+    def panicked() -> None:
+        panics.append(f"{PANIC}: {_string(memory, guest.vcpu.state.gpr[3])}")
         guest.interrupt()
 
-    console.watch(PANIC, panicked)
-    # Whether the guest can power off, once it has nothing more to say, is not what is asked here.
-    console.watch(_END, lambda line: guest.interrupt())
+    guest.vcpu.set_breakpoint(kernel.panic, panicked)
+    for end in kernel.ends:
+        guest.vcpu.set_breakpoint(end, guest.interrupt)
     outcome = guest.run(BUDGET, reset_limit=0)
+    log = read_log(memory, kernel.log)
     guest.destroy()
-    output = console.output.decode("ascii", "replace")
-    if _END in output:
-        return Observation(MappingProxyType(_devices(output)), None, output)
-    return Observation(MappingProxyType({}), panics[0] if panics else _failure(outcome), output)
+    if _END in log:
+        return Observation(MappingProxyType(_devices(log)), None, log)
+    return Observation(MappingProxyType({}), panics[0] if panics else _failure(outcome), log)
+
+
+class _Kernel(NamedTuple):
+    """Where to look in a kernel, by addresses: its log, where it panics, and where it comes to an end."""
+
+    log: LogBuffer
+    panic: int
+    ends: tuple[int, ...]
+
+
+@cache
+def _kernel(cpu: str) -> _Kernel:
+    elf = _guest(cpu).kernel.read_bytes()
+    symbols = Symbols.read(elf)
+    return _Kernel(log_buffer(elf), symbols.address("panic"), tuple(map(symbols.address, _ENDS)))
+
+
+def _string(memory: GuestMemory, address: int) -> str:
+    """Return the text that the kernel has at an effective address."""
+    physical = memory.physical(address)
+    text = b"" if physical is None else memory.read(physical, _LONGEST_MESSAGE)
+    return text.partition(b"\0")[0].decode("ascii", "replace")
 
 
 def _configuration(tree: DeviceTree, cpu: str, machine: str) -> Configuration:
@@ -99,7 +131,7 @@ def _configuration(tree: DeviceTree, cpu: str, machine: str) -> Configuration:
         initrd=Initrd(str(guest.initrd), guest.initrd.read_bytes()),
         machine=machine,
         cpu=cpu,
-        command_line=f"quiet act=poweroff run={_REPORT}",
+        command_line=f"quiet printk.devkmsg=on act=poweroff run={_REPORT}",
     )
 
 
@@ -108,10 +140,10 @@ def _guest(cpu: str) -> GuestFiles:
     return ensure_guest(cpu)
 
 
-def _devices(console: str) -> dict[str, str]:
+def _devices(log: str) -> dict[str, str]:
     """Return what report_devices.c has told, by the paths of nodes."""
-    reports = (_DEVICE.fullmatch(line) for line in console.splitlines())
-    return {report["path"]: _outcome(report) for report in reports if report}
+    reports = _DEVICE.finditer(log)
+    return {report["path"]: _outcome(report) for report in reports}
 
 
 def _outcome(report: re.Match[str]) -> str:
