@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Device trees that are wrong in ways nobody has thought of: good ones, changed at random by Hypothesis.
+
+A change moves, copies, renames or drops a node, or drops, copies, cuts, extends or alters a property.
+Hypothesis shrinks towards no change, so what is left of a disagreement is the smallest set of changes
+that shows it.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+from paradrive.machine.devicetree import DeviceTree, Node
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hypothesis.strategies import DrawFn
+
+#: At most so many changes of one tree; more hide one another.
+MAX_CHANGES = 4
+#: Properties that decide what becomes of a device, with values for them.
+_TELLING_CELLS = {
+    "reg": (0x0, 0x800, 0x1000, 0x4500, 0x4600, 0x40000, 0xE0000, 0x7FF_F000, 0x800_0000, 0x3),
+    "ranges": (0x0, 0xF, 0xE, 0x1000, 0xE000_0000, 0x100_0000, 0x800_0000),
+    "#address-cells": (0, 1, 2, 3, 4, 5),
+    "#size-cells": (0, 1, 2, 3),
+    "#interrupt-cells": (0, 1, 2, 3, 4),
+    "interrupts": (0, 1, 2, 3, 5, 6, 16, 42, 255, 256, 5000),
+    "priority": (0, 1, 128, 192, 255, 256),
+    "interrupt-parent": (0, 1, 2, 3, 99),
+    "interrupts-extended": (0, 1, 2, 5, 99),
+    "phandle": (1, 2, 3, 4),
+}
+_TELLING_STRINGS = {
+    "status": ("okay", "ok", "disabled", "reserved", "fail", "fail-sss", "OKAY", ""),
+    "compatible": (
+        "qemu,pvctl",
+        "QEMU,PVCTL",
+        "qemu,pvclt",
+        "simple-bus",
+        "simple-mfd",
+        "qemu,platform",
+        "soc",
+    ),
+    "device_type": ("soc", "memory", "serial", "open-pic"),
+}
+_NAMES = ("pvctl@0", "pvctl@1000", "pvctl", "isa", "localbus", "bus@0", "soc", "platform@0")
+
+Change = "Callable[[DrawFn, DeviceTree], None]"
+
+
+def _any_node(draw: DrawFn, tree: DeviceTree) -> Node:
+    """Draw a node, more often one of those that are about pvctl."""
+    nodes = list(tree.root.walk())
+    telling = [
+        node for node in nodes if "pvctl" in node.name or any("pvctl" in c.name for c in node.children)
+    ]
+    return draw(st.sampled_from(telling or nodes) | st.sampled_from(nodes))
+
+
+def _below_root(draw: DrawFn, tree: DeviceTree) -> Node | None:
+    node = _any_node(draw, tree)
+    return node if node.parent is not None else None
+
+
+def _drop_node(draw: DrawFn, tree: DeviceTree) -> None:
+    node = _below_root(draw, tree)
+    if node is not None and node.parent is not None:
+        node.parent.children.remove(node)
+
+
+def _move_node(draw: DrawFn, tree: DeviceTree) -> None:
+    node, target = _below_root(draw, tree), _any_node(draw, tree)
+    if node is None or node.parent is None or any(below is target for below in node.walk()):
+        return
+    if target.child(node.name) is None:
+        node.parent.children.remove(node)
+        target.children.append(node)
+        node.parent = target
+
+
+def _copy_node(draw: DrawFn, tree: DeviceTree) -> None:
+    node, target = _below_root(draw, tree), _any_node(draw, tree)
+    name = draw(st.sampled_from(_NAMES))
+    if node is not None and not node.children and target.child(name) is None:
+        target.add_child(name).properties.update(node.properties)
+
+
+def _rename_node(draw: DrawFn, tree: DeviceTree) -> None:
+    node = _below_root(draw, tree)
+    name = draw(st.sampled_from(_NAMES))
+    if node is not None and node.parent is not None and node.parent.child(name) is None:
+        node.name = name
+
+
+def _any_property(draw: DrawFn, tree: DeviceTree) -> tuple[Node, str] | None:
+    node = _any_node(draw, tree)
+    return (node, draw(st.sampled_from(sorted(node.properties)))) if node.properties else None
+
+
+def _drop_property(draw: DrawFn, tree: DeviceTree) -> None:
+    found = _any_property(draw, tree)
+    if found is not None:
+        del found[0].properties[found[1]]
+
+
+def _cut_property(draw: DrawFn, tree: DeviceTree) -> None:
+    found = _any_property(draw, tree)
+    if found is not None:
+        node, name = found
+        value = node.properties[name]
+        node.properties[name] = value[: draw(st.integers(0, len(value)))]
+
+
+def _extend_property(draw: DrawFn, tree: DeviceTree) -> None:
+    found = _any_property(draw, tree)
+    if found is not None:
+        node, name = found
+        node.properties[name] += draw(st.binary(min_size=1, max_size=9) | _cell(name))
+
+
+def _alter_cell(draw: DrawFn, tree: DeviceTree) -> None:
+    found = _any_property(draw, tree)
+    if found is None:
+        return
+    node, name = found
+    cells = len(node.properties[name]) // 4
+    if cells:
+        at = 4 * draw(st.integers(0, cells - 1))
+        value = node.properties[name]
+        node.properties[name] = value[:at] + draw(_cell(name)) + value[at + 4 :]
+
+
+def _set_cells(draw: DrawFn, tree: DeviceTree) -> None:
+    node = _any_node(draw, tree)
+    name = draw(st.sampled_from(sorted(_TELLING_CELLS)))
+    node.properties[name] = b"".join(draw(st.lists(_cell(name), min_size=1, max_size=6)))
+
+
+def _set_strings(draw: DrawFn, tree: DeviceTree) -> None:
+    node = _any_node(draw, tree)
+    name = draw(st.sampled_from(sorted(_TELLING_STRINGS)))
+    strings = draw(st.lists(st.sampled_from(_TELLING_STRINGS[name]), min_size=1, max_size=3))
+    node.properties[name] = "\0".join(strings).encode() + draw(st.sampled_from((b"\0", b"")))
+
+
+def _copy_property(draw: DrawFn, tree: DeviceTree) -> None:
+    found = _any_property(draw, tree)
+    if found is not None:
+        _any_node(draw, tree).properties[found[1]] = found[0].properties[found[1]]
+
+
+def _cell(name: str) -> st.SearchStrategy[bytes]:
+    numbers = st.integers(0, 0xFFFF_FFFF)
+    telling = _TELLING_CELLS.get(name)
+    return (st.sampled_from(telling) | numbers if telling else numbers).map(struct.Struct(">I").pack)
+
+
+_CHANGES = (
+    _alter_cell,
+    _set_cells,
+    _set_strings,
+    _drop_property,
+    _move_node,
+    _copy_node,
+    _rename_node,
+    _cut_property,
+    _extend_property,
+    _copy_property,
+    _drop_node,
+)
+
+
+@st.composite
+def trees(draw: DrawFn, good: Sequence[bytes]) -> bytes:
+    """Draw a tree: one of these good blobs, changed."""
+    tree = DeviceTree(draw(st.sampled_from(good)), "generated tree")
+    for change in draw(st.lists(st.sampled_from(_CHANGES), max_size=MAX_CHANGES)):
+        change(draw, tree)
+    return tree.to_blob()

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What answers at the addresses of a tree: the machine's devices, without a core and without a kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paradrive.cpu.clock import Clock
+from paradrive.cpu.models import CPU_MODELS
+from paradrive.devices.bus import Bus
+from paradrive.machine.board import populate
+from paradrive.machine.essentials import create_memory
+from paradrive.machine.wiring import Surroundings, Wiring
+
+if TYPE_CHECKING:
+    from paradrive.devices.pvctl import CrashKind, ResetKind
+    from paradrive.machine.board import Board
+    from paradrive.machine.devicetree import DeviceTree
+
+
+class _NoHost:
+    """The host of devices which nobody commands."""
+
+    def shutdown(self, code: int) -> None:
+        """Do nothing."""
+
+    def reset(self, kind: ResetKind) -> None:
+        """Do nothing."""
+
+    def crash(self, kind: CrashKind) -> None:
+        """Do nothing."""
+
+
+class Hardware:
+    """The physical address space of the machine that a board makes of a tree."""
+
+    def __init__(self, board: Board, tree: DeviceTree) -> None:
+        def ignore(warning: str) -> None:
+            """What the machine complains of, the rules do in their own words."""
+
+        self._bus = Bus()
+        surroundings = Surroundings(
+            Clock(),
+            CPU_MODELS["e500v2"],
+            interrupt_cpu=lambda level: None,
+            transmit=lambda byte: None,
+            reset_requested=lambda: None,
+            pvctl_host=_NoHost(),
+        )
+        self._memories = create_memory(tree, None, self._bus, ignore)
+        populate(board, tree, Wiring(surroundings, None, ignore), self._bus)
+
+    def read(self, address: int) -> int:
+        """Return the big-endian 32-bit word that a driver reads at a physical address, aligned or not."""
+        return self._bus.reader(address, 4)()

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where Linux finds the registers of a node: ``reg``, translated bus by bus up to the root.
+
+Source: Linux 6.12, drivers/of/address.c. All arithmetic is that of 64-bit unsigned integers, which wrap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from paradrive_tools.lint.linux.tree import CELL, LinuxTree, node_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from paradrive.machine.devicetree import Node
+
+_MASK = (1 << 64) - 1
+#: OF_BAD_ADDR
+_BAD = _MASK
+#: OF_MAX_ADDR_CELLS
+_MAX_ADDRESS_CELLS = 4
+#: IORESOURCE_MEM, which a bus with a cell of flags has to say.
+_MEMORY = 0x200
+
+
+class Untranslatable(Exception):  # noqa: N818 - it is an answer rather than an error
+    """Why Linux cannot translate an address, and the bus at which it stopped."""
+
+    def __init__(self, bus: Node, reason: str) -> None:
+        self.bus = bus
+        self.reason = reason
+        super().__init__(f"{bus.path}: {reason}")
+
+
+class Resource(NamedTuple):
+    """A range of physical addresses, both ends included, in bytes; ``end`` < ``start`` if it is empty."""
+
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """The number of bytes."""
+        return self.end - self.start + 1
+
+    def overlaps(self, other: Resource) -> bool:
+        """Tell whether the two have an address in common."""
+        return self.start <= other.end and other.start <= self.end and self.size > 0 and other.size > 0
+
+    def __str__(self) -> str:
+        return f"{self.start:#x}..{self.end:#x}"
+
+
+class _Bus(NamedTuple):
+    """How the children of a node are addressed (struct of_bus); ``flags`` is the number of cells of flags."""
+
+    address_cells: int
+    size_cells: int
+    flags: int
+    is_isa: bool
+
+
+def resources(tree: LinuxTree, node: Node) -> list[Resource]:
+    """Return the memory resources of a platform device made of ``node`` (of_device_alloc).
+
+    The list ends before the first entry of ``reg`` that Linux cannot use.
+    """
+    found = []
+    try:
+        for address, size in entries(tree, node):
+            if not is_memory(tree, node, address):
+                break
+            start = translate(tree, node, address)
+            end = (start + size - 1) & _MASK
+            if size and end < start:  # -EOVERFLOW
+                break
+            found.append(Resource(start, end if size else start - 1))
+    except Untranslatable:
+        pass
+    return found
+
+
+def entries(tree: LinuxTree, node: Node) -> Iterator[tuple[list[int], int]]:
+    """Yield the entries of ``reg``: the cells of the address, and the size (__of_get_address)."""
+    if node.parent is None:
+        return
+    bus = _bus(tree, node.parent)
+    if not 0 < bus.address_cells <= _MAX_ADDRESS_CELLS:
+        return
+    cells = cells_of(node, "reg")
+    width = bus.address_cells + bus.size_cells
+    for position in range(0, len(cells) - width + 1, width):
+        address = cells[position : position + bus.address_cells]
+        yield address, number_of(cells[position + bus.address_cells : position + width])
+
+
+def is_memory(tree: LinuxTree, node: Node, address: list[int]) -> bool:
+    """Tell whether an address is one of memory, which it need not be on a bus with a cell of flags."""
+    bus = _bus(tree, node.parent or node)
+    if bus.is_isa:
+        return not address[0] & 1
+    return not bus.flags or bool(address[0] & _MEMORY)
+
+
+def translate(tree: LinuxTree, node: Node, address: list[int]) -> int:
+    """Return the physical address of an entry of ``reg`` (of_translate_address); raises Untranslatable.
+
+    Of ``address``, as many cells count as the bus says.
+    """
+    parent = node.parent
+    if parent is None:
+        raise Untranslatable(node, "the root has no address")
+    bus = _checked(tree, parent)
+    address = address[: bus.address_cells]
+    while parent.parent is not None:
+        upper = _checked(tree, parent.parent)
+        address = _up(parent, bus, upper, address)
+        parent, bus = parent.parent, upper
+    number = number_of(address)
+    if number == _BAD:
+        raise Untranslatable(parent, "the address is all ones")
+    return number
+
+
+def _checked(tree: LinuxTree, node: Node) -> _Bus:
+    bus = _bus(tree, node)
+    if not 0 < bus.address_cells <= _MAX_ADDRESS_CELLS:
+        raise Untranslatable(node, f"has {bus.address_cells} address cells; Linux takes 1 to 4")
+    if not bus.size_cells:
+        raise Untranslatable(node, "has no size cells, so to Linux its addresses are not those of memory")
+    return bus
+
+
+def _bus(tree: LinuxTree, node: Node) -> _Bus:
+    """Return how the children of ``node`` are addressed (of_match_bus)."""
+    if node_name(node) == "isa":
+        return _Bus(2, 1, 1, is_isa=True)
+    address_cells = tree.inherited_cells(node, "#address-cells")
+    size_cells = tree.inherited_cells(node, "#size-cells")
+    return _Bus(address_cells, size_cells, int(address_cells == 3), is_isa=False)
+
+
+def _up(node: Node, bus: _Bus, upper: _Bus, address: list[int]) -> list[int]:
+    """Return an address on the bus ``node`` as one on the bus above (of_translate_one)."""
+    if "ranges" not in node.properties:
+        raise Untranslatable(node, "has no ranges, so nothing above reaches what is on it")
+    ranges = cells_of(node, "ranges")
+    if not node.properties["ranges"]:
+        flags = (address + [0] * upper.address_cells)[: upper.flags]
+        base = flags + [0] * (upper.address_cells - upper.flags)
+        return _add(base, number_of(address), upper)
+    width = bus.address_cells + upper.address_cells + bus.size_cells
+    for position in range(0, len(ranges) - width + 1, width):
+        row = ranges[position : position + width]
+        offset = _offset(bus, row, upper.address_cells, address)
+        if offset is not None:
+            base = row[bus.address_cells : bus.address_cells + upper.address_cells]
+            return _add(base, offset, upper)
+    raise Untranslatable(node, f"its ranges do not contain {number_of(address):#x}")
+
+
+def _offset(bus: _Bus, row: list[int], upper_cells: int, address: list[int]) -> int | None:
+    """Return how far into a row of ``ranges`` an address lies (of_bus_default_map and its like)."""
+    if bus.is_isa and (address[0] ^ row[0]) & 1:
+        return None
+    if bus.flags and not bus.is_isa and address[0] != row[0]:
+        return None
+    start = number_of(row[bus.flags : bus.address_cells])
+    size = number_of(row[bus.address_cells + upper_cells :])
+    number = number_of(address[bus.flags :])
+    if number < start or number >= (start + size) & _MASK:
+        return None
+    return number - start
+
+
+def _add(base: list[int], offset: int, bus: _Bus) -> list[int]:
+    """Return the cells of an address plus an offset (of_bus_default_translate)."""
+    flags, cells = base[: bus.flags], base[bus.flags :]
+    number = (number_of(cells) + offset) & _MASK
+    result = [0] * len(cells)
+    if len(cells) > 1:
+        result[-2] = number >> 32
+    result[-1:] = [number & 0xFFFF_FFFF]
+    return flags + result
+
+
+def cells_of(node: Node, name: str) -> list[int]:
+    """Return the whole cells of a property, without what is left over at its end."""
+    value = node.properties.get(name, b"")
+    return [int.from_bytes(value[at : at + CELL], "big") for at in range(0, len(value) - CELL + 1, CELL)]
+
+
+def number_of(cells: list[int]) -> int:
+    """Return cells as one number of 64 bits (of_read_number)."""
+    number = 0
+    for cell in cells:
+        number = (number << 32 | cell) & _MASK
+    return number

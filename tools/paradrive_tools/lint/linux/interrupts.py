@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which interrupt Linux finds for a node, or the error that its driver gets.
+
+Source: Linux 6.12, drivers/of/irq.c, kernel/irq/irqdomain.c, arch/powerpc/sysdev/mpic.c.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from paradrive_tools.lint.linux.address import cells_of, resources
+from paradrive_tools.lint.linux.tree import LinuxTree, Match
+
+if TYPE_CHECKING:
+    from paradrive.machine.devicetree import Node
+
+#: MAX_PHANDLE_ARGS
+_MAX_CELLS = 16
+#: mpic_alloc() is told 256 sources, whatever the tree or the hardware say.
+_MPIC_SOURCES = 256
+#: The vectors of its timers, which are mapped without a look at the number of sources.
+_LARGE_VECTOR_TIMERS = range(2035, 2043)
+_MPIC = (Match(device_type="open-pic"), Match(compatible="open-pic"))
+_SENSES = ("rising edge", "low level", "high level", "falling edge")
+
+
+class Interrupt(NamedTuple):
+    """An interrupt that Linux has mapped: the controller's input, and its sense, "" if the tree says none."""
+
+    controller: Node
+    source: int
+    sense: str
+
+
+class NoInterrupt(NamedTuple):
+    """Why there is none.
+
+    If ``deferred``, the driver's probe is deferred; otherwise platform_get_irq_optional() says -ENXIO,
+    whatever is wrong, as if the node had no interrupts.
+    """
+
+    reason: str
+    deferred: bool = False
+
+
+class Interrupts:
+    """The interrupts of one tree, in the order in which devices ask for them."""
+
+    def __init__(self, tree: LinuxTree) -> None:
+        self._tree = tree
+        self.mpic = next((node for node in tree.root.walk() if tree.matches(node, _MPIC)), None)
+        #: The senses of the sources that have been mapped already.
+        self._mapped: dict[int, str] = {}
+        if self.mpic is not None and tree.is_compatible(self.mpic, ("fsl,mpic",)):
+            # mpic_setup_error_int() maps it for itself, without a sense.
+            self._mapped[16] = _SENSES[0]
+
+    def first(self, node: Node) -> Interrupt | NoInterrupt:
+        """Return what platform_get_irq_optional(device, 0) finds, and map it."""
+        found = self._parse(node)
+        if isinstance(found, NoInterrupt):
+            return found
+        controller, cells = found
+        if controller is not self.mpic or not self._mpic_works():
+            return NoInterrupt(f"its interrupt parent {controller.path} has no driver", deferred=True)
+        return self._map(cells)
+
+    def _mpic_works(self) -> bool:
+        return self.mpic is not None and bool(resources(self._tree, self.mpic))
+
+    def _map(self, cells: list[int]) -> Interrupt | NoInterrupt:
+        """Map a specifier at the MPIC (mpic_host_xlate, mpic_host_map, irq_create_fwspec_mapping)."""
+        assert self.mpic is not None
+        if not cells:
+            return NoInterrupt("its interrupt specifier has no cells")
+        source = cells[0]
+        sense = _SENSES[cells[1] & 3] if len(cells) > 1 else ""
+        if not self._exists(source):
+            return NoInterrupt(f"the MPIC has no source {source}")
+        before = self._mapped.get(source)
+        if before and sense and before != sense:
+            reason = f"source {source} is mapped as {before} already, not as {sense}"
+            return NoInterrupt(reason)
+        self._mapped[source] = sense or before or ""
+        return Interrupt(self.mpic, source, sense)
+
+    def _exists(self, source: int) -> bool:
+        """Tell whether the MPIC has an input of this number (mpic_host_map)."""
+        return source < _MPIC_SOURCES or source in _LARGE_VECTOR_TIMERS
+
+    def _parse(self, node: Node) -> tuple[Node, list[int]] | NoInterrupt:
+        """Return the controller and the specifier of the first interrupt (of_irq_parse_one)."""
+        found = self._extended(node)
+        if found is None:
+            parent = self.parent(node)
+            width = self._tree.read_u32(parent, "#interrupt-cells") if parent is not None else None
+            if parent is None or width is None:
+                return NoInterrupt("no interrupt parent has #interrupt-cells")
+            specifier = cells_of(node, "interrupts")[:width]
+            if len(specifier) < width or "interrupts" not in node.properties:
+                return NoInterrupt("it has no interrupts, or too few cells of them")
+            found = parent, specifier
+        return self._walk_up(*found)
+
+    def _extended(self, node: Node) -> tuple[Node, list[int]] | None:
+        """Return the first of ``interrupts-extended``, None where there is none that Linux can use."""
+        cells = cells_of(node, "interrupts-extended")
+        controller = self._tree.by_phandle(cells[0]) if cells else None
+        if controller is None:
+            return None
+        width = self._tree.read_u32(controller, "#interrupt-cells")
+        if width is None or len(cells) < 1 + width or width > _MAX_CELLS:
+            return None
+        return controller, cells[1 : 1 + width]
+
+    def parent(self, node: Node) -> Node | None:
+        """Return the node's interrupt parent (of_irq_find_parent)."""
+        child: Node | None = node
+        seen: set[str] = set()
+        while child is not None and child.path not in seen:
+            seen.add(child.path)
+            phandle = self._tree.read_u32(child, "interrupt-parent")
+            child = child.parent if phandle is None else self._tree.by_phandle(phandle)
+            if child is None or "#interrupt-cells" in child.properties:
+                return child
+        return None
+
+    def _walk_up(self, controller: Node, specifier: list[int]) -> tuple[Node, list[int]] | NoInterrupt:
+        """Return the controller behind nodes that only pass interrupts on (of_irq_parse_raw)."""
+        at: Node | None = controller
+        seen: set[str] = set()
+        while at is not None and at.path not in seen:
+            if "interrupt-controller" in at.properties:
+                return at, specifier
+            if "interrupt-map" in at.properties:
+                return NoInterrupt(f"{at.path} has an interrupt-map without this interrupt")
+            seen.add(at.path)
+            at = self.parent(at)
+        return NoInterrupt(f"{controller.path} is no interrupt controller")

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which nodes become platform devices.
+
+Source: Linux 6.12, drivers/of/platform.c (of_platform_bus_probe), drivers/of/device.c
+(of_device_make_bus_id), arch/powerpc/platforms/85xx/common.c (mpc85xx_common_ids). On PowerPC nothing
+else makes platform devices of nodes: the default population of other architectures is left out there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from paradrive_tools.lint.linux.address import Untranslatable, cells_of, translate
+from paradrive_tools.lint.linux.tree import LinuxTree, Match, node_name
+
+if TYPE_CHECKING:
+    from paradrive.machine.devicetree import Node
+
+#: The nodes whose children the platform makes devices of: what can be the parent of a device.
+BUSES = (
+    Match(device_type="soc"),
+    Match(compatible="soc"),
+    Match(compatible="simple-bus"),
+    Match(name="cpm"),
+    Match(name="localbus"),
+    Match(compatible="gianfar"),
+    Match(compatible="fsl,qe"),
+    Match(compatible="fsl,cpm2"),
+    Match(compatible="fsl,srio"),
+    Match(compatible="fsl,eloplus-dma"),
+    Match(compatible="fsl,mpc8548-guts"),
+    Match(compatible="gpio-leds"),
+    Match(compatible="fsl,mpc8540-pci"),
+    Match(compatible="fsl,mpc8548-pcie"),
+    Match(compatible="fsl,p1022-pcie"),
+    Match(compatible="fsl,p1010-pcie"),
+    Match(compatible="fsl,p1023-pcie"),
+    Match(compatible="fsl,p4080-pcie"),
+    Match(compatible="fsl,qoriq-pcie-v2.4"),
+    Match(compatible="fsl,qoriq-pcie-v2.3"),
+    Match(compatible="fsl,qoriq-pcie-v2.2"),
+    Match(compatible="fsl,fman"),
+    Match(compatible="fsl,ifc"),
+)
+_SKIPPED = (Match(compatible="operating-points-v2"),)
+_PRIMECELL = (Match(compatible="arm,primecell"),)
+
+
+class Device(NamedTuple):
+    """A platform device: its node, and its name in sysfs."""
+
+    node: Node
+    name: str
+
+
+class Population(NamedTuple):
+    """The devices in the order in which they are made, and why each other node is not one, by its path."""
+
+    devices: list[Device]
+    left_out: dict[str, str]
+
+
+def populate(tree: LinuxTree) -> Population:
+    """Return what the platform makes of the tree."""
+    walk = _Walk(tree)
+    if tree.matches(tree.root, BUSES):
+        walk.create(tree.root)
+    else:
+        for child in tree.root.children:
+            if tree.matches(child, BUSES):
+                walk.create(child)
+            else:
+                walk.leave_out(child, "it is directly under the root, and no bus that the platform knows")
+    return Population(walk.devices, walk.left_out)
+
+
+class _Walk:
+    """One walk over the tree."""
+
+    def __init__(self, tree: LinuxTree) -> None:
+        self._tree = tree
+        self._names: set[str] = set()
+        self.devices: list[Device] = []
+        self.left_out: dict[str, str] = {}
+
+    def create(self, node: Node) -> None:
+        """Make a device of ``node``, and of its children if it is a bus (of_platform_bus_create)."""
+        reason = self._reason_against(node)
+        if reason:
+            self.leave_out(node, reason)
+            return
+        device = Device(node, device_name(self._tree, node))
+        self._names.add(device.name)
+        self.devices.append(device)
+        if not self._tree.matches(node, BUSES):
+            for child in node.children:
+                self.leave_out(child, f"its parent {node.path} is no bus that the platform knows")
+            return
+        for child in node.children:
+            self.create(child)
+
+    def leave_out(self, node: Node, reason: str) -> None:
+        """Note that neither ``node`` nor anything below becomes a device."""
+        self.left_out[node.path] = reason
+        for below in node.walk():
+            if below is not node:
+                self.left_out[below.path] = f"{node.path}, above it, is left out: {reason}"
+
+    def _reason_against(self, node: Node) -> str:
+        """Return why no device is made of ``node``, "" if one is."""
+        if self._tree.matches(node, _SKIPPED):
+            return "operating points are no device"
+        if self._tree.matches(node, _PRIMECELL):
+            return "an arm,primecell becomes a device of the AMBA bus, which PowerPC does not have"
+        if not self._tree.is_available(node):
+            status = next(self._tree.strings(node, "status"), "")
+            return f'its status "{status}" is neither "okay" nor "ok"'
+        if device_name(self._tree, node) in self._names:
+            return f"a device named {device_name(self._tree, node)} exists already"
+        return ""
+
+
+def device_name(tree: LinuxTree, node: Node) -> str:
+    """Return the name of the device of a node (of_device_make_bus_id)."""
+    name = ""
+    at: Node | None = node
+    while at is not None and at.parent is not None:
+        suffix = f":{name}" if name else ""
+        address = _unit_address(tree, at)
+        if address is not None:
+            mask = tree.read_u32(at, "mask")
+            # ffs() counts from 1, and the name shows it as a hexadecimal integer.
+            bit = "" if mask is None else f".{((mask & -mask).bit_length() - 1) & 0xFFFF_FFFF:x}"
+            return f"{address:x}{bit}.{node_name(at)}{suffix}"
+        name = f"{at.name}{suffix}"
+        at = at.parent
+    return name
+
+
+def _unit_address(tree: LinuxTree, node: Node) -> int | None:
+    """Return the translated first address of ``reg``, None where there is none."""
+    if "reg" not in node.properties or node.parent is None:
+        return None
+    try:
+        # Linux reads as many cells as the bus says, past the end of a short reg: into what follows it.
+        return translate(tree, node, [*cells_of(node, "reg"), 0, 0, 0, 0])
+    except Untranslatable:
+        return None

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which physical addresses belong to something already when a module's driver asks for its own.
+
+Source: Linux 6.12, drivers/of/fdt.c (early_init_dt_scan_memory), arch/powerpc/mm/mem.c
+(add_system_ram_resources), drivers/tty/serial/8250/8250_of.c, kernel/resource.c (__request_region).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from paradrive_tools.lint.linux.address import Resource, cells_of, number_of, resources
+
+if TYPE_CHECKING:
+    from paradrive.machine.devicetree import Node
+    from paradrive_tools.lint.linux.population import Population
+    from paradrive_tools.lint.linux.tree import LinuxTree
+
+#: What the driver of_serial, the only built-in one that claims addresses, is for.
+SERIAL_PORTS = ("ns8250", "ns16450", "ns16550a", "ns16550", "ns16750", "ns16850")
+
+
+class Claim(NamedTuple):
+    """A range that is busy, as /proc/iomem shows it, and whose it is."""
+
+    resource: Resource
+    owner: str
+
+
+class Claims:
+    """The busy ranges; the first one who asks gets a range."""
+
+    def __init__(self, tree: LinuxTree, population: Population) -> None:
+        self.memory = memory(tree)
+        self._claims = [Claim(region, "RAM") for region in self.memory]
+        self.serial_ports = [
+            device.node for device in population.devices if tree.is_compatible(device.node, SERIAL_PORTS)
+        ]
+        for node in self.serial_ports:
+            for resource in resources(tree, node)[:1]:
+                self.claim(resource, node.path)
+
+    def conflict(self, resource: Resource) -> Claim | None:
+        """Return what keeps ``resource`` from being claimed, None if nothing does."""
+        return next((claim for claim in self._claims if claim.resource.overlaps(resource)), None)
+
+    def claim(self, resource: Resource, owner: str) -> Claim | None:
+        """Claim a range; return what keeps it from being claimed, None where nothing does."""
+        conflict = self.conflict(resource)
+        if conflict is None:
+            self._claims.append(Claim(resource, owner))
+        return conflict
+
+    def release(self, owner: str) -> None:
+        """Give back what ``owner`` has claimed."""
+        self._claims = [claim for claim in self._claims if claim.owner != owner]
+
+
+def memory(tree: LinuxTree) -> list[Resource]:
+    """Return the RAM that Linux manages; reserved memory is part of it."""
+    found = []
+    for node in tree.root.children:
+        if _is_memory(tree, node):
+            name = "linux,usable-memory" if "linux,usable-memory" in node.properties else "reg"
+            found += _regions(tree, cells_of(node, name))
+    return found
+
+
+def _is_memory(tree: LinuxTree, node: Node) -> bool:
+    return next(tree.strings(node, "device_type"), None) == "memory" and tree.is_available(node)
+
+
+def _regions(tree: LinuxTree, cells: list[int]) -> list[Resource]:
+    address_cells = tree.inherited_cells(tree.root, "#address-cells")
+    size_cells = tree.inherited_cells(tree.root, "#size-cells")
+    width = address_cells + size_cells
+    regions = []
+    for position in range(0, len(cells) - width + 1, width) if width else ():
+        start = number_of(cells[position : position + address_cells])
+        size = number_of(cells[position + address_cells : position + width])
+        if size:
+            regions.append(Resource(start, start + size - 1))
+    return regions

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the kernel will do with each node of a tree: the bus, and the driver's probe, thought ahead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from paradrive_tools.lint.hardware import Hardware
+from paradrive_tools.lint.linux.boot import why_not
+from paradrive_tools.lint.linux.interrupts import Interrupts
+from paradrive_tools.lint.linux.outcome import NO_DRIVER, NOT_POPULATED, OTHER_DRIVER
+from paradrive_tools.lint.linux.population import populate
+from paradrive_tools.lint.linux.resources import SERIAL_PORTS, Claims
+from paradrive_tools.lint.pvctl_driver import COMPATIBLE, Driver, Probe
+
+if TYPE_CHECKING:
+    from paradrive_tools.lint.subject import Subject
+
+
+class Prediction(NamedTuple):
+    """What becomes of a tree's nodes, by path, unless the kernel does not boot because of ``failure``."""
+
+    nodes: dict[str, Probe]
+    failure: str = ""
+
+
+def predict(subject: Subject) -> Prediction:
+    """Return what the kernel and the driver will do with the tree."""
+    tree = subject.linux
+    failure = why_not(tree, subject.board)
+    if failure:
+        return Prediction({}, failure)
+    population = populate(tree)
+    nodes = {path: Probe(NOT_POPULATED, reason) for path, reason in population.left_out.items()}
+    hardware = Hardware(subject.board, subject.tree)
+    driver = Driver(tree, hardware, Claims(tree, population), Interrupts(tree))
+    for device in population.devices:
+        if tree.is_compatible(device.node, SERIAL_PORTS):
+            probe = Probe(OTHER_DRIVER, "of_serial is for it")
+        elif tree.is_compatible(device.node, COMPATIBLE):
+            probe = driver.probe(device.node)
+        else:
+            probe = Probe(NO_DRIVER, f"it becomes the device {device.name}, for which there is no driver")
+        nodes[device.node.path] = probe
+    return Prediction(nodes)
