@@ -96,9 +96,9 @@ def test_restoring_a_snapshot_removes_them(core: BareCore) -> None:
     snapshot = core.vcpu.snapshot()
     core.vcpu.set_breakpoint(CODE + 4, core.vcpu.request_stop)
     core.clock.clear()
-    core.vcpu.restore(snapshot)
+    core.vcpu.restore(snapshot, [])
     assert core.vcpu.run(99) is RunExit.BUDGET
     core.clock.clear()
-    core.vcpu.restore(snapshot)
+    core.vcpu.restore(snapshot, [])
     core.vcpu.set_breakpoint(CODE + 4, core.vcpu.request_stop)
     assert core.vcpu.run(99) is RunExit.STOPPED

@@ -83,7 +83,8 @@ class Mmu:
     def __init__(self, state: CoreState, model: CpuModel, flushed: Callable[[TlbEntry | None], None]) -> None:
         self.state, self.model, self.flushed = state, model, flushed
         self.sets = model.tlb0_entries // model.tlb0_ways
-        self.tlb0: list[list[TlbEntry]] = []
+        #: The ways of each set.
+        self.tlb0: list[tuple[TlbEntry, ...]] = []
         self.tlb1: list[TlbEntry] = []
         #: The way that the next TLB miss proposes to replace.
         self.next_way = 0
@@ -91,7 +92,7 @@ class Mmu:
 
     def reset(self) -> None:
         """Invalidate everything."""
-        self.tlb0 = [[EMPTY] * self.model.tlb0_ways for _ in range(self.sets)]
+        self.tlb0 = [(EMPTY,) * self.model.tlb0_ways] * self.sets
         self.tlb1 = [EMPTY] * self.model.tlb1_entries
         self.next_way = 0
         self.flushed(None)
@@ -176,13 +177,18 @@ class Mmu:
             number %= self.model.tlb1_entries
             old, self.tlb1[number] = self.tlb1[number], entry
         else:
-            ways = self.tlb0[mas2 >> 12 & self.sets - 1]
             number %= self.model.tlb0_ways
-            old, ways[number] = ways[number], entry
+            old = self.set_way(mas2 >> 12 & self.sets - 1, number, entry)
             self.next_way = (mas0 & 0xFFF) % self.model.tlb0_ways
         for changed in (old, entry):
             if changed.valid:
                 self.flushed(changed)
+
+    def set_way(self, set_number: int, way: int, entry: TlbEntry) -> TlbEntry:
+        """Put an entry into TLB 0; return the one that it replaces."""
+        ways = self.tlb0[set_number]
+        self.tlb0[set_number] = (*ways[:way], entry, *ways[way + 1 :])
+        return ways[way]
 
     def _show(self, entry: TlbEntry, select: int, number: int) -> None:
         """Set the MAS registers to ``entry``."""
@@ -244,9 +250,9 @@ class Mmu:
         if everything:
             self.invalidate_all(tlb0=not in_tlb1, tlb1=bool(in_tlb1))
         elif in_tlb1:
-            self._invalidate_in(self.tlb1, lambda e: (page ^ e.epn) & -e.size & 0xFFFFFFFF == 0)
+            self._invalidate_tlb1(lambda e: (page ^ e.epn) & -e.size & 0xFFFFFFFF == 0)
         else:
-            self._invalidate_in(self.tlb0[page >> 12 & self.sets - 1], lambda e: e.epn == page)
+            self._invalidate_set(page >> 12 & self.sets - 1, lambda e: e.epn == page)
 
     def invalidate_local(self, kind: int, address: int) -> None:
         """tlbilx: invalidate all entries (kind 0), those of MAS6's PID (1), or that for ``address`` (3)."""
@@ -258,16 +264,26 @@ class Mmu:
             3: lambda e: e.matches(page, space, (pid,)) and e.tid == pid,
         }
         if kind in matches:
-            for ways in (*self.tlb0, self.tlb1):
-                self._invalidate_in(ways, matches[kind])
+            for number in range(self.sets):
+                self._invalidate_set(number, matches[kind])
+            self._invalidate_tlb1(matches[kind])
 
     def invalidate_all(self, *, tlb0: bool, tlb1: bool) -> None:
         """Invalidate all entries of the named TLBs that are not protected (MMUCSR0, tlbivax)."""
-        for ways in (*(self.tlb0 if tlb0 else ()), *((self.tlb1,) if tlb1 else ())):
-            self._invalidate_in(ways, lambda e: True)
+        if tlb0:
+            for number in range(self.sets):
+                self._invalidate_set(number, lambda e: True)
+        if tlb1:
+            self._invalidate_tlb1(lambda e: True)
 
-    def _invalidate_in(self, ways: list[TlbEntry], matches: Callable[[TlbEntry], bool]) -> None:
-        for number, entry in enumerate(ways):
+    def _invalidate_set(self, set_number: int, matches: Callable[[TlbEntry], bool]) -> None:
+        for way, entry in enumerate(self.tlb0[set_number]):
+            if entry.valid and matches(entry):
+                self.set_way(set_number, way, entry._replace(valid=False))
+                self.flushed(entry)
+
+    def _invalidate_tlb1(self, matches: Callable[[TlbEntry], bool]) -> None:
+        for number, entry in enumerate(self.tlb1):
             if entry.valid and not entry.iprot and matches(entry):
-                ways[number] = entry._replace(valid=False)
+                self.tlb1[number] = entry._replace(valid=False)
                 self.flushed(entry)

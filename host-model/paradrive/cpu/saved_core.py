@@ -131,7 +131,7 @@ def load(core: Core, saved: Mapping[str, object]) -> None:
         entry = _entry(row)
         if entry.size != PAGE_SIZE:
             raise ValueError("TLB 0 has an entry that is not for a page of 4 KiB")
-        mmu.tlb0[integer(row, "set", mmu.sets)][integer(row, "way", core.model.tlb0_ways)] = entry
+        mmu.set_way(integer(row, "set", mmu.sets), integer(row, "way", core.model.tlb0_ways), entry)
     for row in _rows(saved, "tlb1"):
         mmu.tlb1[integer(row, "number", core.model.tlb1_entries)] = _entry(row)
     mmu.next_way = integer(saved, "next_way", core.model.tlb0_ways)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from paradrive.cpu.clock import Clock
     from paradrive.cpu.mmu import Mmu, TlbEntry
     from paradrive.cpu.models import CpuModel
-    from paradrive.cpu.ports import InterruptController, PhysicalBus
+    from paradrive.cpu.ports import InterruptController, Memory, PhysicalBus
 
 ENGINES = ("compiled", "reference")
 
@@ -53,6 +53,9 @@ class Engine(Protocol):
     def recall(self, changed: Iterable[int]) -> None:
         """Return to where ``remember`` was; these physical pages may hold something else now."""
 
+    def restore_pages(self, ram: Memory, copy: Memory, numbers: Iterable[int]) -> set[int]:
+        """Give pages of RAM, by physical number, their contents in ``copy``; return those that had others."""
+
 
 class ReferenceEngine:
     """The reference engine as a loop."""
@@ -81,13 +84,24 @@ class ReferenceEngine:
     def recall(self, changed: Iterable[int]) -> None:
         """Nothing is kept beyond the core's translations."""
 
+    def restore_pages(self, ram: Memory, copy: Memory, numbers: Iterable[int]) -> set[int]:
+        """Give pages of RAM, by physical number, their contents in ``copy``; return those that had others."""
+        changed = set()
+        for number in numbers:
+            start = number * PAGE_SIZE - ram.base
+            page = copy.view[start : start + PAGE_SIZE]
+            if bytes(ram.view[start : start + PAGE_SIZE]) != bytes(page):
+                ram.view[start : start + PAGE_SIZE] = page
+                changed.add(number)
+        return changed
+
 
 class VcpuSnapshot(NamedTuple):
     """The state of a `Vcpu` at one instruction; of use only to the one it was taken of."""
 
     registers: bytes
     floating_point: bytes
-    tlb0: list[list[TlbEntry]]
+    tlb0: list[tuple[TlbEntry, ...]]
     tlb1: list[TlbEntry]
     next_way: int
     timers: tuple[int, bool, bool]
@@ -200,7 +214,7 @@ class Vcpu:
         self._last_snapshot = VcpuSnapshot(
             bytes(self.state.bytes[:_REGISTERS_SIZE]),
             bytes(self.state.bytes[_FLOATING_POINT:]),
-            [list(ways) for ways in mmu.tlb0],
+            list(mmu.tlb0),
             list(mmu.tlb1),
             mmu.next_way,
             self.core.timers.save(),
@@ -208,30 +222,40 @@ class Vcpu:
         )
         return self._last_snapshot
 
-    def restore(self, snapshot: VcpuSnapshot) -> None:
-        """Return to the state of ``snapshot``.
+    def restore(self, snapshot: VcpuSnapshot, memories: Iterable[tuple[Memory, Memory]]) -> None:
+        """Return to the state of ``snapshot``, and RAM in ``stored_pages`` to its contents then.
 
-        The clock's events must have been cleared before; the pages of ``stored_pages`` must hold what
-        they held then.
+        ``memories`` are all blocks of RAM, each with a copy of then. The clock's events must have been
+        cleared.
         """
         core, mmu = self.core, self.core.mmu
+        changed = self._restore_pages(memories)
         core.breakpoints.clear()
         old_msr = self.state.msr
         self.state.bytes[:_REGISTERS_SIZE] = snapshot.registers
         self.state.bytes[_FLOATING_POINT:] = snapshot.floating_point
         self._skipped = snapshot.skipped
-        mmu.tlb0, mmu.tlb1 = [list(ways) for ways in snapshot.tlb0], list(snapshot.tlb1)
+        mmu.tlb0[:], mmu.tlb1[:] = snapshot.tlb0, snapshot.tlb1
         mmu.next_way = snapshot.next_way
         core.msr_changed(old_msr)
         core.flush_translations()
         if snapshot is self._last_snapshot:
-            self.engine.recall(core.stored_pages)
+            self.engine.recall(changed)
         else:
             self.engine.forget()
             self.engine.remember(core.stored_pages)
             self._last_snapshot = snapshot
         core.stored_pages.clear()
         core.timers.load(snapshot.timers)
+
+    def _restore_pages(self, memories: Iterable[tuple[Memory, Memory]]) -> set[int]:
+        """Return RAM to its contents in the copies; return the pages that had others."""
+        changed = set()
+        for ram, copy in memories:
+            first, end = ram.base // PAGE_SIZE, (ram.base + ram.size) // PAGE_SIZE
+            numbers = [number for number in self.core.stored_pages if first <= number < end]
+            changed |= self.engine.restore_pages(ram, copy, numbers)
+        return changed
 
     def save(self) -> dict[str, object]:
         """Return the state, between two runs, as JSON can hold it; see `saved_core`."""

@@ -19,7 +19,7 @@ from paradrive.machine.essentials import create_memory, timebase_frequency
 from paradrive.machine.inputs import InputError
 from paradrive.machine.pvctl_host import MachinePvctlHost
 from paradrive.machine.run_loop import RunLoop
-from paradrive.machine.snapshot import MachineSnapshot, copy_pages, differing_pages, restore_pages
+from paradrive.machine.snapshot import MachineSnapshot, SavedRam, differing_pages
 from paradrive.machine.wiring import Surroundings, Wiring
 
 if TYPE_CHECKING:
@@ -134,20 +134,19 @@ class Machine(RunLoop):
         self._last_snapshot = MachineSnapshot(
             self.vcpu.snapshot(),
             {path: device.save() for path, device in self.devices.items()},
-            copy_pages(self.memories),
+            tuple(SavedRam(memory) for memory in self.memories),
             self.progress,
         )
         return self._last_snapshot
 
     def restore(self, snapshot: MachineSnapshot) -> None:
         """Return to the state of a snapshot of this machine; fastest if it is the one used last."""
-        changed = self.vcpu.stored_pages
         if snapshot is not self._last_snapshot:
-            changed |= differing_pages(snapshot, self._last_snapshot)
+            assert self._last_snapshot is not None
+            self.vcpu.stored_pages.update(differing_pages(snapshot, self._last_snapshot))
             self._last_snapshot = snapshot
-        restore_pages(self.bus, changed, snapshot.pages)
         self.clock.clear()
-        self.vcpu.restore(snapshot.vcpu)
+        self.vcpu.restore(snapshot.vcpu, zip(self.memories, snapshot.ram, strict=True))
         for path, device in self.devices.items():
             device.load(snapshot.devices[path])
         self.progress = snapshot.progress

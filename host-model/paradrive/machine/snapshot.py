@@ -2,13 +2,14 @@
 """Snapshots of a machine, to which it returns as often as wanted within this process.
 
 RAM is copied once, and without its empty pages. After that the CPU notes which pages are stored to
-for the first time, so that a restore copies back just those.
+for the first time, so that a restore looks at just those.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.cpu.host_memory import reserve
 from paradrive.cpu.ports import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -35,12 +36,35 @@ class Progress(NamedTuple):
     console_line: bytes
 
 
+class SavedRam:
+    """A copy of a block of RAM, in which empty pages take no memory.
+
+    Implements ``paradrive.cpu.ports.Memory``. Raises OSError where the host cannot reserve so much.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self.base, self.size = memory.base, memory.size
+        self._mapping, self.host_address = reserve(memory.size, sparse=True)
+        self.view = memoryview(self._mapping)
+        #: The physical numbers of the pages that are not empty.
+        self.page_numbers: set[int] = set()
+        for number, page in copy_pages([memory]).items():
+            self.page_numbers.add(number)
+            offset = number * PAGE_SIZE - self.base
+            self.view[offset : offset + PAGE_SIZE] = page
+
+    def page(self, number: int) -> bytes:
+        """Return the contents of the page of this physical number, which lies in the block."""
+        offset = number * PAGE_SIZE - self.base
+        return bytes(self.view[offset : offset + PAGE_SIZE])
+
+
 class MachineSnapshot(NamedTuple):
-    """The state of a machine at one instruction; ``pages`` are those of RAM that are not empty, by number."""
+    """The state of a machine at one instruction; of use only to the one it was taken of."""
 
     vcpu: VcpuSnapshot
     devices: Mapping[str, State]
-    pages: Mapping[int, bytes]
+    ram: tuple[SavedRam, ...]
     progress: Progress
 
 
@@ -55,11 +79,14 @@ def copy_pages(memories: Iterable[Memory]) -> dict[int, bytes]:
     return pages
 
 
-def differing_pages(one: MachineSnapshot, other: MachineSnapshot | None) -> set[int]:
-    """Return the numbers of the pages in which two snapshots differ."""
-    others: Mapping[int, bytes] = other.pages if other is not None else {}
-    numbers = one.pages.keys() | others.keys()
-    return {number for number in numbers if one.pages.get(number) != others.get(number)}
+def differing_pages(one: MachineSnapshot, other: MachineSnapshot) -> set[int]:
+    """Return the numbers of the pages in which two snapshots of the same machine differ."""
+    return {
+        number
+        for ram, others in zip(one.ram, other.ram, strict=True)
+        for number in ram.page_numbers | others.page_numbers
+        if ram.page(number) != others.page(number)
+    }
 
 
 def restore_pages(bus: Bus, numbers: Iterable[int], pages: Mapping[int, bytes]) -> None:

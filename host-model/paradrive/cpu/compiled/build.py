@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 #: An image starts with this, the offsets of its entries (32 bits each, little-endian), and a hash.
-MAGIC = b"pdcode02"
-ENTRIES = ("run", "prepare_page", "connect")
+MAGIC = b"pdcode03"
+ENTRIES = ("run", "prepare_page", "restore_pages", "connect")
 _HASH = slice(24, 56)
 #: The code follows, at an offset that keeps the alignment of its constants.
 HEADER_SIZE = 64
@@ -44,7 +44,7 @@ class _MethodDefinition(ctypes.Structure):
 
 
 class CompiledCode:
-    """A program that is ready to run: ``run(state)`` and ``prepare_page(page, ram)``, with host addresses.
+    """A program that is ready to run, as functions that take host addresses; `Program` tells what they do.
 
     ``run`` is made a built-in function of Python: calling one through ctypes takes four times as long,
     which is more than all the rest of a device access.
@@ -54,11 +54,15 @@ class CompiledCode:
         self._memory = mmap.mmap(-1, len(image), prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
         self._memory.write(image)
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
-        run, prepare_page, connect = (start + offset for offset in _entry_offsets(image))
+        run, prepare_page, restore_pages, connect = (start + offset for offset in _entry_offsets(image))
         two_pointers = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
         api = (ctypes.pythonapi.PyLong_AsVoidPtr, ctypes.pythonapi.PyLong_FromUnsignedLongLong)
         two_pointers(connect)(*(ctypes.cast(function, ctypes.c_void_p).value for function in api))
         self.prepare_page: Callable[[int, int], None] = two_pointers(prepare_page)
+        returns_count = ctypes.CFUNCTYPE(
+            ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64
+        )
+        self.restore_pages: Callable[[int, int, int, int], int] = returns_count(restore_pages)
         self._definition = _MethodDefinition(b"run", run, METH_O, None)
         make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
         new_function = make(("PyCFunction_NewEx", ctypes.pythonapi))

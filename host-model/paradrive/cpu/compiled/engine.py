@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from paradrive.cpu.core import Core
+    from paradrive.cpu.ports import Memory
 
 _WORDS_OF_TRANSLATION = 8
 _READ, _WRITE, _FETCH, _DEVICE = range(4)  # words of a translation
@@ -186,6 +187,14 @@ class CompiledEngine:
                 self._words[start : start + len(_EMPTY_TABLE)] = memoryview(table).cast("I")
             self._fetchers = {page: set(indexes) for page, indexes in fetchers.items()}
             self._pages.use(fetchers)
+
+    def restore_pages(self, ram: Memory, copy: Memory, numbers: Iterable[int]) -> set[int]:
+        """Give pages of RAM, by physical number, their contents in ``copy``; return those that had others."""
+        places = array("Q", numbers)
+        count = self._code.restore_pages(
+            ram.host_address - ram.base, copy.host_address - copy.base, places.buffer_info()[0], len(places)
+        )
+        return set(places[:count])
 
     def _entry(self, address: int, access: Access) -> TlbEntry | None:
         """Return the TLB entry that allows an access, None where it raises; changes nothing."""

@@ -16,6 +16,7 @@ from paradrive.cpu.compiled.context import Emitter, Operands
 from paradrive.cpu.compiled.decoder import DecoderTables, emit_decode
 from paradrive.cpu.compiled.layout import Exit
 from paradrive.cpu.compiled.memory import translation_offset
+from paradrive.cpu.compiled.page_copies import emit_restore_pages
 from paradrive.cpu.compiled.values import I32, I64, POINTER, at_offset, i32, i64
 from paradrive.cpu.compiled.variants import VariantSet, compiled_variants
 from paradrive.cpu.state import TRANSLATIONS, offset_of
@@ -34,9 +35,10 @@ class Program:
     """Builds the module for ``model``; ``module`` is complete after construction.
 
     It exports ``void prepare_page(ptr page, ptr ram)``, which makes an empty code page for a page of
-    RAM, and ``ptr run(ptr self, ptr state)``, a function as Python calls its built-in ones: it executes
-    from ``state.pc`` and returns an `Exit`, both as Python's integers. ``void connect(ptr, ptr)`` must
-    be told before where Python's PyLong_AsVoidPtr and PyLong_FromUnsignedLongLong are.
+    RAM, `restore_pages`, which ``page_copies`` writes, and ``ptr run(ptr self, ptr state)``, a function as
+    Python calls its built-in ones: it executes from ``state.pc`` and returns an `Exit`, both as Python's
+    integers. ``void connect(ptr, ptr)`` must be told before where Python's PyLong_AsVoidPtr and
+    PyLong_FromUnsignedLongLong are.
     """
 
     def __init__(self, model: CpuModel) -> None:
@@ -58,6 +60,7 @@ class Program:
         self._emit_page_end()
         self._emit_stop()
         self._emit_prepare_page()
+        emit_restore_pages(self.module)
         self._emit_run()
 
     def field(self, name: str) -> Field:

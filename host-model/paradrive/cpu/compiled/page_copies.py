@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compiled code that returns pages of RAM to the contents they have in a copy."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+
+from paradrive.cpu.compiled.values import I1, I16, I64, POINTER, at_offset, i64
+from paradrive.cpu.ports import PAGE_SIZE
+
+#: What is compared, and copied where it differs, at a time: two cache lines.
+_BLOCK = ir.VectorType(I64, 16)
+_BLOCK_SIZE = 128
+
+
+def emit_restore_pages(module: ir.Module) -> None:
+    """Write ``i64 restore_pages(ptr ram, ptr copy, ptr numbers, i64 count)``.
+
+    ``numbers`` are numbers of pages, 64 bits each, counted from ``ram`` and ``copy``. Afterwards those that
+    differed come first; the result is how many they are. What is equal is not written: that is faster.
+    """
+    function = ir.Function(module, ir.FunctionType(I64, [POINTER, POINTER, POINTER, I64]), "restore_pages")
+    ram, copy, numbers, count = function.args
+    entry, pages, page, done = (
+        function.append_basic_block(name) for name in ("entry", "pages", "page", "done")
+    )
+    builder = ir.IRBuilder(entry)
+    builder.branch(pages)
+    builder.position_at_end(pages)
+    index, changed = builder.phi(I64), builder.phi(I64)
+    builder.cbranch(builder.icmp_unsigned("<", index, count), page, done)
+    builder.position_at_end(page)
+    number = builder.load(at_offset(builder, numbers, builder.mul(index, i64(8))), typ=I64)
+    offset = builder.mul(number, i64(PAGE_SIZE))
+    differs = _emit_page(builder, at_offset(builder, ram, offset), at_offset(builder, copy, offset))
+    builder.store(number, at_offset(builder, numbers, builder.mul(changed, i64(8))))
+    for counter, step in ((index, i64(1)), (changed, builder.zext(differs, I64))):
+        counter.add_incoming(i64(0), entry)
+        counter.add_incoming(builder.add(counter, step), builder.block)
+    builder.branch(pages)
+    builder.position_at_end(done)
+    builder.ret(changed)
+
+
+def _emit_page(builder: ir.IRBuilder, ram: ir.Value, copy: ir.Value) -> ir.Value:
+    """Make one page equal to its copy; return whether it was not."""
+    function, before = builder.function, builder.block
+    blocks, write, following, end = (
+        function.append_basic_block(name) for name in ("blocks", "write", "following", "end")
+    )
+    builder.branch(blocks)
+    builder.position_at_end(blocks)
+    offset, differed = builder.phi(I64), builder.phi(I1)
+    place = at_offset(builder, ram, offset)
+    wanted = builder.load(at_offset(builder, copy, offset), typ=_BLOCK, align=_BLOCK_SIZE)
+    present = builder.load(place, typ=_BLOCK, align=_BLOCK_SIZE)
+    mask = builder.bitcast(builder.icmp_unsigned("!=", wanted, present), I16)
+    differs = builder.icmp_unsigned("!=", mask, ir.Constant(I16, 0))
+    builder.cbranch(differs, write, following)
+    builder.position_at_end(write)
+    builder.store(wanted, place, align=_BLOCK_SIZE)
+    builder.branch(following)
+    builder.position_at_end(following)
+    result, next_offset = builder.or_(differed, differs), builder.add(offset, i64(_BLOCK_SIZE))
+    for value, first, following_value in ((offset, i64(0), next_offset), (differed, I1(0), result)):
+        value.add_incoming(first, before)
+        value.add_incoming(following_value, following)
+    builder.cbranch(builder.icmp_unsigned("<", next_offset, i64(PAGE_SIZE)), blocks, end)
+    builder.position_at_end(end)
+    return result
