@@ -20,4 +20,4 @@ def guest_files(tmp_path_factory: pytest.TempPathFactory) -> GuestFiles:
     guest = ensure_guest("e500v2", drivers=[Driver(HERE, "doorbell.ko")])
     tree = tmp_path_factory.mktemp("doorbell") / "doorbell.dtb"
     compile_tree(HERE / "doorbell.dts", tree)
-    return GuestFiles(guest.kernel, guest.initrd, tree)
+    return GuestFiles(guest.kernel, guest.initrd, tree, guest.modules)

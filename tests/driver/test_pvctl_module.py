@@ -48,7 +48,7 @@ def guest() -> GuestFiles:
 
 @pytest.fixture
 def module(guest: GuestFiles) -> Iterator[ELFFile]:
-    with guest.module.open("rb") as file:
+    with guest.modules[0].open("rb") as file:
         yield ELFFile(file)
 
 

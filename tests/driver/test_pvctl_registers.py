@@ -30,7 +30,7 @@ C_NAMES = {"BOOT": "pvctl_boot_reason"}
 
 @pytest.fixture(scope="module")
 def driver() -> dict[str, dict[str, int]]:
-    return enumerations(ensure_guest("e500v2").module.read_bytes())
+    return enumerations(ensure_guest("e500v2").modules[0].read_bytes())
 
 
 def test_every_register_has_the_same_offset(driver: dict[str, dict[str, int]]) -> None:

@@ -23,4 +23,4 @@ def guest_files(tmp_path_factory: pytest.TempPathFactory) -> GuestFiles:
     # The kernel unpacks archives that stand one behind the other.
     initrd = tmp_path_factory.mktemp("selftests") / "initramfs.cpio"
     initrd.write_bytes(guest.initrd.read_bytes() + newc_archive(entries))
-    return GuestFiles(guest.kernel, initrd, guest.dtb)
+    return GuestFiles(guest.kernel, initrd, guest.dtb, guest.modules)

@@ -12,4 +12,4 @@ from paradrive_tools.guest_build import ensure_guest
 @pytest.fixture(scope="session")
 def guest_files() -> GuestFiles:
     guest = ensure_guest("e500v2")
-    return GuestFiles(guest.kernel, guest.initrd, guest.dtb)
+    return GuestFiles(guest.kernel, guest.initrd, guest.dtb, guest.modules)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ def run(
 ) -> Callable[..., pytest.RunResult]:
     """Return what runs pytest on the source of a test module."""
     pytester.makeini(f"[pytest]\nparadrive_dts_path = {pytestconfig.rootpath / 'dts'}\n")
-    files = [f"--paradrive-{name}={path}" for name, path in guest_files._asdict().items()]
+    files = [f"--paradrive-{name}={getattr(guest_files, name)}" for name in ("kernel", "initrd", "dtb")]
 
     def run_source(source: str, *arguments: str) -> pytest.RunResult:
         pytester.makepyfile(f"import pytest\n{source}")
@@ -94,6 +95,39 @@ def test_a_failure_tells_what_the_guest_did(run: Run) -> None:
         ]
     )
     assert "Linux version" not in result.stdout.str()
+
+
+def line_of(guest_files: GuestFiles, text: str) -> int:
+    """Return the number of the line with this text in the driver's source, beside its module."""
+    source = guest_files.modules[0].with_suffix(".c").read_text(encoding="utf-8").splitlines()
+    (number,) = (number for number, line in enumerate(source, start=1) if text in line)
+    return number
+
+
+def test_a_failure_tells_source_lines_of_the_driver(run: Run, guest_files: GuestFiles) -> None:
+    result = run(FAILING, f"--paradrive-module={guest_files.modules[0]}")
+    access = line_of(guest_files, "pvctl_write(pvctl, PVCTL_ARGUMENT, argument)")
+    call = line_of(guest_files, 'pvctl_command(data->cb_data, "reset"')
+    result.stdout.fnmatch_lines(
+        [
+            "*last device accesses of the guest*",
+            f"pvctl@0 ARGUMENT write * pvctl_command+* (pvctl.c:* pvctl_write, *:{access} pvctl_command)",
+            "*call chain of the guest*",
+            f"*pvctl_restart+* (pvctl.c:{call} pvctl_restart)",
+        ]
+    )
+
+
+def test_lines_of_another_build_of_the_driver_are_not_told(
+    run: Run, guest_files: GuestFiles, pytester: pytest.Pytester
+) -> None:
+    other = bytearray(guest_files.modules[0].read_bytes())
+    with guest_files.modules[0].open("rb") as file:
+        other[ELFFile(file).get_section_by_name(".text")["sh_offset"]] ^= 1
+    pytester.path.joinpath("pvctl.ko").write_bytes(other)
+    result = run(FAILING, "--paradrive-module=pvctl.ko")
+    result.stdout.fnmatch_lines(["pvctl@0 ARGUMENT write * pvctl_command+*"])
+    result.stdout.no_fnmatch_line("*pvctl.c:*")
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,13 @@ class Bus:
             self._memories.remove(region.target)
         self.on_change()
 
+    def replace(self, device: Device, other: Device) -> None:
+        """Let ``other`` answer wherever ``device`` does."""
+        self._regions = [
+            region._replace(target=other) if region.target is device else region for region in self._regions
+        ]
+        self.on_change()
+
     def memory_at(self, address: int) -> Memory | None:
         """Return the RAM block that holds this physical address, None where there is none."""
         for memory in self._memories:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from elftools.elf.elffile import ELFFile
@@ -33,6 +34,13 @@ class Symbols:
         self._symbols = sorted(symbols)
         self._addresses = [symbol.address for symbol in self._symbols]
 
+    @cached_property
+    def _by_name(self) -> dict[str, list[int]]:
+        addresses: dict[str, list[int]] = {}
+        for symbol in self._symbols:
+            addresses.setdefault(symbol.name, []).append(symbol.address)
+        return addresses
+
     @classmethod
     def read(cls, elf: bytes) -> Symbols:
         """Return the symbols in an ELF file; none at all where it is damaged or has been stripped."""
@@ -44,9 +52,11 @@ class Symbols:
 
     def address(self, name: str) -> int:
         """Return the address of a symbol. Raises LookupError unless exactly one has this name."""
-        found = [symbol.address for symbol in self._symbols if symbol.name == name]
-        if len(found) != 1:
-            raise LookupError(f"the kernel and its modules have {len(found)} symbols {name!r}")
+        found = self._by_name.get(name, [])
+        if not found:
+            raise LookupError(f"neither the kernel nor its modules have a function {name!r} out of line")
+        if len(found) > 1:
+            raise LookupError(f"the kernel and its modules have {len(found)} functions {name!r}")
         return found[0]
 
     def describe(self, address: int) -> str | None:

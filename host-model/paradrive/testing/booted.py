@@ -20,14 +20,15 @@ from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.outcome import Interrupted
+from paradrive.testing.faults import FaultInjection
 from paradrive.testing.modules import Modules
-from paradrive.testing.view import MachineView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from paradrive.devices.bus import MmioAccess
+    from paradrive.guest.source_lines import SourceLine
     from paradrive.guest.symbols import Symbols
     from paradrive.machine.board import Connect
     from paradrive.testing.guest import GuestFiles
@@ -67,7 +68,7 @@ class TracedAccess(NamedTuple):
     access: MmioAccess
 
 
-class BootedGuest(MachineView):
+class BootedGuest(FaultInjection):
     """A machine whose kernel runs, with the modules loaded and the agent waiting for requests.
 
     ``agent`` does in the guest what it is asked for; the most used requests are methods here too. ``memory``
@@ -76,9 +77,14 @@ class BootedGuest(MachineView):
     """
 
     def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
         files = recipe.files
-        tree = DeviceTree(files.dtb.read_bytes() if recipe.tree is None else recipe.tree, str(files.dtb))
+        self.tree = tree = DeviceTree(
+            files.dtb.read_bytes() if recipe.tree is None else recipe.tree, str(files.dtb)
+        )
         self._kernel = files.kernel
+        #: Files of the host that may have debugging information of the guest's modules.
+        self._unstripped = self._unstripped_at_boot = (*files.modules, *recipe.modules)
         self._console = Console()
         self.accesses: deque[TracedAccess] = deque(maxlen=ACCESSES_KEPT)
         self._awaited: Callable[[MmioAccess], bool] | None = None
@@ -131,7 +137,8 @@ class BootedGuest(MachineView):
     def restore(self) -> None:
         """Return to the state after the boot, whatever has happened since."""
         machine = self.machine
-        # First of all: what a device loads depends on what it offers.
+        self._mend_devices()
+        # Before the rest: what a device loads depends on what it offers.
         for device, name, value in self._constants:
             setattr(device, name, value)
         machine.restore(self._snapshot)
@@ -142,6 +149,7 @@ class BootedGuest(MachineView):
         self.accesses.clear()
         self._awaited = None
         self._modules, self._changed_modules = self._modules_at_boot, []
+        self._unstripped = self._unstripped_at_boot
         self._new_console()
 
     def _constant_registers(self) -> list[tuple[RegisterDevice, str, object]]:
@@ -181,6 +189,14 @@ class BootedGuest(MachineView):
         """The symbols of the kernel, and of the modules loaded when a symbol was asked for last."""
         return self._modules.symbols
 
+    def source_lines(self, addresses: Iterable[int]) -> dict[int, list[SourceLine]]:
+        """Return the source lines of instructions of modules, as far as `GuestFiles.modules` can tell them.
+
+        By effective address, of each the innermost inline function first. The modules are those of
+        ``symbols``.
+        """
+        return self._modules.source_lines(addresses, self._unstripped)
+
     # Requests to the agent
 
     def run(self, command: str) -> Completed:
@@ -200,6 +216,7 @@ class BootedGuest(MachineView):
         path = module if isinstance(module, str) else f"/lib/modules/{module.name}"
         if not isinstance(module, str):
             self.agent.write(path, module.read_bytes())
+            self._unstripped += (module,)
         self._changed_modules.append(path)
         self.agent.insmod(path, parameters)
 

@@ -24,11 +24,16 @@ DEFAULT_BUDGET = 200_000_000
 
 
 class GuestFiles(NamedTuple):
-    """What a guest is made of: an ELF kernel, an initramfs and a device tree blob."""
+    """What a guest is made of: an ELF kernel, an initramfs and a device tree blob.
+
+    ``modules`` are modules of the initramfs with the debugging information that the guest does without:
+    with them, a report tells source lines.
+    """
 
     kernel: Path
     initrd: Path
     dtb: Path
+    modules: tuple[Path, ...] = ()
 
 
 class Guest(MachineView):

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The modules that a guest has loaded, and the names of the code of kernel and modules."""
+"""The modules that a guest has loaded: the names and the source lines of the code of kernel and modules."""
 
 from __future__ import annotations
 
+import io
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from elftools.elf.elffile import ELFFile
+
 from paradrive.guest.agent import RequestRefusedError
 from paradrive.guest.agent_protocol import AgentError
+from paradrive.guest.source_lines import SourceLine, source_lines
 from paradrive.guest.symbols import Symbols
 
 if TYPE_CHECKING:
@@ -21,10 +25,18 @@ _CODE_SECTIONS = (".text", ".text.unlikely", ".exit.text")
 
 
 class LoadedModule(NamedTuple):
-    """A module's file, and where its code is, by section."""
+    """A module's name and file, and where its code is, by section."""
 
+    name: str
     elf: bytes
     sections: Mapping[str, int]
+
+    def is_built_as(self, file: Path) -> bool:
+        """Tell whether the code in a file of the host is this module's, to the byte."""
+        try:
+            return _code(file.read_bytes()) == _code(self.elf)
+        except Exception:  # a damaged file leads pyelftools into errors of any kind
+            return False
 
 
 @lru_cache(maxsize=4)
@@ -44,9 +56,10 @@ class Modules:
         self.paths = tuple(dict.fromkeys(paths))
         self._loaded = []
         for path in self.paths:
-            sections = _sections(agent, module_name(path))
+            name = module_name(path)
+            sections = _sections(agent, name)
             if sections:
-                self._loaded.append(LoadedModule(agent.read(path), sections))
+                self._loaded.append(LoadedModule(name, agent.read(path), sections))
         self._symbols: Symbols | None = None
 
     @property
@@ -59,10 +72,39 @@ class Modules:
             self._symbols = symbols
         return self._symbols
 
+    def source_lines(
+        self, addresses: Iterable[int], unstripped: Iterable[Path]
+    ) -> dict[int, list[SourceLine]]:
+        """Return the lines of the instructions at these effective addresses, as far as they can be told.
+
+        ``unstripped`` are files of the host with debugging information; one that is another build than what
+        the guest has loaded is left alone.
+        """
+        wanted = set(addresses)
+        found = {}
+        for file in unstripped:
+            for module in self._loaded:
+                if module.name != module_name(file.name) or not module.is_built_as(file):
+                    continue
+                code = _code(module.elf)
+                for section, base in module.sections.items():
+                    offsets = [
+                        address - base for address in wanted if 0 <= address - base < len(code[section])
+                    ]
+                    for offset, lines in source_lines(file, section, offsets).items() if offsets else ():
+                        found[base + offset] = lines
+        return found
+
 
 def module_name(path: str) -> str:
     """Return the name of the module in a file, as the kernel has it."""
     return path.rpartition("/")[2].removesuffix(".ko").replace("-", "_")
+
+
+def _code(elf: bytes) -> dict[str, bytes]:
+    """Return the code in a module's file, by section."""
+    sections = ELFFile(io.BytesIO(elf)).iter_sections()
+    return {section.name: section.data() for section in sections if section.name in _CODE_SECTIONS}
 
 
 def _sections(agent: Agent, module: str) -> dict[str, int]:

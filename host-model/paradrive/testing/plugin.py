@@ -11,7 +11,8 @@ directory of the test or one that the ini option ``paradrive_dts_path`` names. N
 to the test's directory. ``boot`` makes guests that have yet to boot.
 
 The files of the guest come from the options ``--paradrive-kernel``, ``--paradrive-initrd`` and
-``--paradrive-dtb``, or from a fixture ``guest_files`` of the project's own.
+``--paradrive-dtb``, or from a fixture ``guest_files`` of the project's own. ``--paradrive-module`` names a
+module with debugging information, for reports with source lines; it may be given more than once.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("paradrive", "guests that boot on the model of the machine")
     for name in _FILES:
         group.addoption(f"--paradrive-{name}", type=Path, metavar="FILE", help=f"the guest's {name}")
+    help_module = "a module of the guest, with debugging information"
+    group.addoption("--paradrive-module", type=Path, metavar="FILE", action="append", help=help_module)
     parser.addini(_DTS_PATH, "directories of device tree sources", type="paths", default=[])
 
 
@@ -60,7 +63,7 @@ def guest_files(pytestconfig: pytest.Config) -> GuestFiles:
     missing = [f"--paradrive-{name}" for name, path in paths.items() if path is None]
     if missing:
         pytest.fail(f"no guest to boot: {', '.join(missing)} not given", pytrace=False)
-    return GuestFiles(**paths)
+    return GuestFiles(**paths, modules=tuple(pytestconfig.getoption("paradrive_module") or ()))
 
 
 @pytest.fixture

@@ -26,15 +26,15 @@ CPUS = tuple(_TREES)
 
 @dataclass(frozen=True)
 class GuestFiles:
-    """What a ppce500 boots: kernel (ELF), initial RAM disk (cpio), device tree blob; and pvctl's module.
+    """What a ppce500 boots: kernel (ELF), initial RAM disk (cpio), device tree blob; and its modules.
 
-    The module has debugging information, which the one in the RAM disk lacks.
+    The modules, pvctl's first, have debugging information, which those in the RAM disk lack.
     """
 
     kernel: Path
     initrd: Path
     dtb: Path
-    module: Path
+    modules: tuple[Path, ...]
 
 
 def ensure_guest(cpu: str = "e500v2", *, drivers: Sequence[Driver] = ()) -> GuestFiles:
@@ -54,5 +54,5 @@ def ensure_guest(cpu: str = "e500v2", *, drivers: Sequence[Driver] = ()) -> Gues
             kernel=kernel / "vmlinux",
             initrd=ensure_initramfs(cpu, kernel, [module.stripped for module in modules]),
             dtb=ensure_tree(_TREES[cpu]),
-            module=modules[0].file,
+            modules=tuple(module.file for module in modules),
         )

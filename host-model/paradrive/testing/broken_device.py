@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Devices that answer wrongly, as hardware that is broken, gone or not what its driver takes it for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paradrive.devices.device import Device
+from paradrive.devices.register_device import RegisterDevice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class BrokenDevice(Device):
+    """Takes a device's place on the bus, and answers as the original does unless it was told otherwise."""
+
+    def __init__(self, original: Device) -> None:
+        super().__init__()
+        self.name = original.name
+        self.original = original
+        self.is_gone = False
+        self._answers: dict[str, int] = {}
+
+    def answer(self, register: str, value: int) -> None:
+        """Let reads of the register return the lower bits of ``value``; LookupError where there is none."""
+        if isinstance(self.original, RegisterDevice) and register not in _readable(self.original):
+            raise LookupError(f"{self.name} has no register {register!r} that can be read")
+        self._answers[register] = value
+
+    def reader(self, offset: int, size: int) -> Callable[[], int]:
+        """Return the function that performs one read here, wrongly or as the original does."""
+        original, read, ones = self.original, self.original.reader(offset, size), (1 << 8 * size) - 1
+
+        def read_wrongly() -> int:
+            if self.is_gone:
+                return ones
+            # The original is asked also for a read that it does not answer: some reads change a device.
+            value = read()
+            return self._answers.get(original.register_name(offset, False), value) & ones
+
+        return read_wrongly
+
+    def writer(self, offset: int, size: int) -> Callable[[int], None]:
+        """Return the function that performs one write here; one to a device that is gone is lost."""
+        write = self.original.writer(offset, size)
+
+        def write_unless_gone(value: int) -> None:
+            if not self.is_gone:
+                write(value)
+
+        return write_unless_gone
+
+    def register_name(self, offset: int, is_write: bool) -> str:
+        """Return the original's name of a register."""
+        return self.original.register_name(offset, is_write)
+
+    def reset(self) -> None:
+        """Nothing: the machine resets the original."""
+
+
+def _readable(device: RegisterDevice) -> set[str]:
+    return {
+        register.name_of(index)
+        for register in device.registers
+        if register.readable
+        for _, index in register.places(device)
+    }
