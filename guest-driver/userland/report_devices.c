@@ -65,6 +65,16 @@ static const char *node_of_device(char *target, const char *device)
 	return NULL;
 }
 
+/* As the kernel compares what is compatible: whatever the case */
+static int equal(const char *left, const char *right)
+{
+	while (*left && (*left | 0x20) == (*right | 0x20)) {
+		left++;
+		right++;
+	}
+	return !*left && !*right;
+}
+
 /* Whether the node has the string that the driver matches */
 static int is_pvctl(const char *device)
 {
@@ -83,7 +93,7 @@ static int is_pvctl(const char *device)
 
 	names[length] = '\0';
 	for (name = names; name < names + length; name += strlen(name) + 1) {
-		if (!strcmp(name, COMPATIBLE))
+		if (equal(name, COMPATIBLE))
 			return 1;
 	}
 	return 0;

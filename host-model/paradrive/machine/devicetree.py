@@ -250,7 +250,7 @@ class DeviceTree:
 
     def __init__(self, contents: bytes, source: str = "device tree") -> None:
         self.source = source
-        tags, self._reservations, self._boot_cpu = blob.read(contents, source)
+        tags, self._reservations, self.boot_cpu = blob.read(contents, source)
         self.root = Node(self, "", None)
         self._phandles: dict[int, Node] = {}
         self._build(tags)
@@ -272,7 +272,7 @@ class DeviceTree:
 
     def to_blob(self) -> bytes:
         """Return the tree as a blob; equal trees give equal blobs."""
-        return blob.write(blob.Contents(list(self.root.tags()), self._reservations, self._boot_cpu))
+        return blob.write(blob.Contents(list(self.root.tags()), self._reservations, self.boot_cpu))
 
     def by_phandle(self, phandle: int) -> Node | None:
         """Return the node which others refer to by this number, None if there is none."""
@@ -300,7 +300,7 @@ class DeviceTree:
         cpus = self.root.child("cpus")
         children = cpus.children if cpus else []
         nodes = [node for node in children if node.strings("device_type")[:1] == ("cpu",)]
-        return sorted(nodes, key=lambda node: node.cells("reg")[:1] != (self._boot_cpu,))
+        return sorted(nodes, key=lambda node: node.cells("reg")[:1] != (self.boot_cpu,))
 
     def console_node(self) -> Node | None:
         """Return the node which ``chosen`` names as the console (3.6), None where it names none."""

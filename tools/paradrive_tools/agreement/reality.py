@@ -22,6 +22,7 @@ from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.outcome import NoProgress, Outcome, Panicked, ResetLimit
 from paradrive_tools.guest_build import ensure_guest
+from paradrive_tools.lint.linux.outcome import BOUND, NOT_POPULATED, OTHER_DRIVER, probe_fails
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,14 +30,8 @@ if TYPE_CHECKING:
     from paradrive.guest.kernel_log import LogBuffer
     from paradrive_tools.guest_build import GuestFiles
 
-#: pvctl has bound to the node's device.
-BOUND = "bound"
-#: The node's device has a driver, but not pvctl.
-OTHER_DRIVER = "other driver"
-#: The kernel has made a device of the node, and no driver is for it.
+#: The kernel has made a device of the node, and no driver has bound to it.
 NO_DRIVER = "no driver"
-#: The kernel has not made a device of the node.
-NOT_POPULATED = "not populated"
 
 DRIVER = "pvctl"
 #: Four boots, in instructions.
@@ -68,11 +63,6 @@ class Observation(NamedTuple):
     def outcome(self, path: str) -> str:
         """Return what became of the node with this path."""
         return self.devices.get(path, NOT_POPULATED)
-
-
-def probe_fails(name: str) -> str:
-    """Return the words for a probe of pvctl that returns this errno ("EBUSY")."""
-    return f"probe fails with -{name}"
 
 
 def observe(blob: bytes, cpu: str = "e500v2", machine: str = "ppce500") -> Observation:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from paradrive_tools.lint.hardware import Hardware
 from paradrive_tools.lint.linux.boot import why_not
 from paradrive_tools.lint.linux.interrupts import Interrupts
-from paradrive_tools.lint.linux.outcome import NO_DRIVER, NOT_POPULATED, OTHER_DRIVER
+from paradrive_tools.lint.linux.outcome import NOT_POPULATED, OTHER_DRIVER, POPULATED
 from paradrive_tools.lint.linux.population import populate
-from paradrive_tools.lint.linux.resources import SERIAL_PORTS, Claims
+from paradrive_tools.lint.linux.built_in import built_in_driver
+from paradrive_tools.lint.linux.resources import Claims
 from paradrive_tools.lint.pvctl_driver import COMPATIBLE, Driver, Probe
 
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ def predict(subject: Subject) -> Prediction:
     hardware = Hardware(subject.board, subject.tree)
     driver = Driver(tree, hardware, Claims(tree, population), Interrupts(tree))
     for device in population.devices:
-        if tree.is_compatible(device.node, SERIAL_PORTS):
-            probe = Probe(OTHER_DRIVER, "of_serial is for it")
-        elif tree.is_compatible(device.node, COMPATIBLE):
-            probe = driver.probe(device.node)
+        if not tree.is_compatible(device.node, COMPATIBLE):
+            probe = Probe(POPULATED, f"it becomes the device {device.name}, which is not for this driver")
+        elif other := built_in_driver(tree, device.node):
+            probe = Probe(OTHER_DRIVER, f"the built-in driver {other} binds first")
         else:
-            probe = Probe(NO_DRIVER, f"it becomes the device {device.name}, for which there is no driver")
+            probe = driver.probe(device.node)
         nodes[device.node.path] = probe
     return Prediction(nodes)

@@ -14,6 +14,7 @@ from paradrive_tools.lint.linux.resources import memory
 
 if TYPE_CHECKING:
     from paradrive.machine.board import Board
+    from paradrive.machine.devicetree import Node
     from paradrive_tools.lint.linux.tree import LinuxTree
 
 
@@ -23,9 +24,18 @@ def why_not(tree: LinuxTree, board: Board) -> str:
         return f"the root is not compatible with {board.root_compatible}, so the kernel knows no such machine"
     if not any(region.start == 0 for region in memory(tree)):
         return "no memory node describes RAM at 0, where the kernel is"
+    if not any(_is_boot_cpu(tree, node) for node in tree.root.walk()):
+        return f"no CPU node has the reg {tree.boot_cpu} of the CPU that boots"
     mpic = Interrupts(tree).mpic
     if mpic is None:
         return "there is no interrupt controller that the kernel takes for an MPIC"
     if not resources(tree, mpic):
         return f"the registers of the interrupt controller {mpic.path} cannot be found"
     return ""
+
+
+def _is_boot_cpu(tree: LinuxTree, node: Node) -> bool:
+    """Tell whether the kernel takes a node, wherever it is, for the CPU that boots (early_init_dt_scan_cpus)."""
+    numbers = "ibm,ppc-interrupt-server#s" if "ibm,ppc-interrupt-server#s" in node.properties else "reg"
+    is_cpu = next(tree.strings(node, "device_type"), None) == "cpu"
+    return is_cpu and tree.boot_cpu in cells_of(node, numbers)

@@ -126,12 +126,15 @@ class Interrupts:
         return None
 
     def _walk_up(self, controller: Node, specifier: list[int]) -> tuple[Node, list[int]] | NoInterrupt:
-        """Return the controller behind nodes that only pass interrupts on (of_irq_parse_raw)."""
+        """Look for a controller at or above a node that interrupts go to (of_irq_parse_raw).
+
+        Linux then goes on with the node where it has begun, not with the controller.
+        """
         at: Node | None = controller
         seen: set[str] = set()
         while at is not None and at.path not in seen:
             if "interrupt-controller" in at.properties:
-                return at, specifier
+                return controller, specifier
             if "interrupt-map" in at.properties:
                 return NoInterrupt(f"{at.path} has an interrupt-map without this interrupt")
             seen.add(at.path)

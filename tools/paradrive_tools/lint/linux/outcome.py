@@ -5,10 +5,10 @@ from __future__ import annotations
 
 #: The driver that is asked about has bound to the node's device.
 BOUND = "bound"
-#: The node's device has a driver, but another one.
+#: The driver would match the node's device, but another one has bound to it before.
 OTHER_DRIVER = "other driver"
-#: The kernel has made a device of the node, and no driver is for it.
-NO_DRIVER = "no driver"
+#: The kernel has made a device of the node, and the driver is not for it.
+POPULATED = "populated"
 #: The kernel has not made a device of the node.
 NOT_POPULATED = "not populated"
 

@@ -10,15 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive_tools.lint.linux.address import Resource, cells_of, number_of, resources
+from paradrive_tools.lint.linux.built_in import is_serial_port
 
 if TYPE_CHECKING:
     from paradrive.machine.devicetree import Node
     from paradrive_tools.lint.linux.population import Population
     from paradrive_tools.lint.linux.tree import LinuxTree
-
-#: What the driver of_serial, the only built-in one that claims addresses, is for.
-SERIAL_PORTS = ("ns8250", "ns16450", "ns16550a", "ns16550", "ns16750", "ns16850")
-
 
 class Claim(NamedTuple):
     """A range that is busy, as /proc/iomem shows it, and whose it is."""
@@ -33,9 +30,8 @@ class Claims:
     def __init__(self, tree: LinuxTree, population: Population) -> None:
         self.memory = memory(tree)
         self._claims = [Claim(region, "RAM") for region in self.memory]
-        self.serial_ports = [
-            device.node for device in population.devices if tree.is_compatible(device.node, SERIAL_PORTS)
-        ]
+        #: The nodes of built-in drivers, which have claimed their registers.
+        self.serial_ports = [device.node for device in population.devices if is_serial_port(tree, device.node)]
         for node in self.serial_ports:
             for resource in resources(tree, node)[:1]:
                 self.claim(resource, node.path)

@@ -31,6 +31,8 @@ class LinuxTree:
 
     def __init__(self, tree: DeviceTree) -> None:
         self.root = tree.root
+        #: What the ``reg`` of the CPU that boots must be, as the blob's header says.
+        self.boot_cpu = tree.boot_cpu
         self._phandles: dict[int, Node] = {}
         for node in tree.root.walk():
             phandle = self._phandle(node)
