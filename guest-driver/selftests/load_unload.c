@@ -29,9 +29,9 @@ static int unload(void)
 int main(int argc, char **argv)
 {
 	const char *module = argc > 1 ? argv[1] : "/lib/modules/pvctl.ko";
+	const char *device = require_device();
 	int cycle, passed = 1;
 
-	require_device();
 	if (!is_there(MODULE "/refcnt"))
 		ktap_skip_all("the driver is built in");
 	if (!is_there(module))
@@ -39,10 +39,10 @@ int main(int argc, char **argv)
 
 	ktap_plan(4);
 	ktap_result(!unload() && !is_there(DRIVER), "unloaded");
-	ktap_result(!load(module) && is_bound(), "loaded and bound");
+	ktap_result(!load(module) && is_bound(device), "loaded and bound");
 	ktap_result(load(module) < 0 && errno == EEXIST, "not loaded twice");
 	for (cycle = 0; cycle < CYCLES && passed; cycle++)
-		passed = !unload() && !load(module) && is_bound();
+		passed = !unload() && !load(module) && is_bound(device);
 	ktap_result(passed, "loaded and unloaded 20 times");
 
 	return ktap_exit_status();

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The selftests in the guest: they pass where the device is, and skip where it is not."""
+"""The selftests that leave the guest running: they pass where the device is, and skip where it is not."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from ktap import Result, parse
+from ktap import parse
 
-from paradrive.devices.pvctl import ALL_FEATURES, BootReason, Command, Feature, ResetKind
-from paradrive.machine.outcome import PoweredOff, ResetLimit
+from paradrive.devices.pvctl import ALL_FEATURES, BootReason, Feature
+from paradrive_tools.guest_build.command import CROSS_COMPILE
 from paradrive_tools.guest_build.paths import DRIVER_SOURCES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from paradrive.devices.pvctl import Pvctl
     from paradrive.testing.booted import BootedGuest
     from paradrive.testing.guest import GuestFiles
@@ -21,13 +24,21 @@ if TYPE_CHECKING:
 SKIPPED = 4
 #: Binding and unbinding 1,000 times takes 100 million instructions.
 LONG = 1_000_000_000
+SOURCES = DRIVER_SOURCES / "selftests"
 DRIVER = "/sys/bus/platform/drivers/pvctl"
 NAME = "f00000000.pvctl"
-ALL = sorted(source.stem for source in (DRIVER_SOURCES / "selftests").glob("*.c"))
+ALL = sorted(source.stem for source in SOURCES.glob("*.c"))
+ABSENT = "the attribute is absent"
 
 
-@pytest.mark.parametrize("name", sorted({*ALL} - {"restart"}))
-def test_selftest_passes(guest: BootedGuest, name: str) -> None:
+def rebind(guest: BootedGuest, pvctl: Pvctl, features: int) -> None:
+    """Bind the driver to a device that offers only these features."""
+    guest.write(f"{DRIVER}/unbind", NAME)
+    pvctl.FEATURES = features
+    guest.write(f"{DRIVER}/bind", NAME)
+
+
+def assert_passes(guest: BootedGuest, name: str) -> None:
     guest.agent.budget = LONG
     done = guest.run(f"/selftests/{name}")
     report = parse(done.stdout)
@@ -37,35 +48,42 @@ def test_selftest_passes(guest: BootedGuest, name: str) -> None:
     assert report.planned > 0
 
 
-@pytest.mark.parametrize(
-    ("mode", "kind"),
-    [
-        ("cold", ResetKind.COLD),
-        ("warm", ResetKind.WARM),
-        ("soft", ResetKind.WARM),
-        ("hard", ResetKind.COLD),
-        ("gpio", ResetKind.COLD),
-    ],
-)
-def test_guest_restarts_in_each_mode(guest: BootedGuest, pvctl: Pvctl, mode: str, kind: ResetKind) -> None:
-    done = guest.run(f"/selftests/restart {mode}")
-    assert done.outcome == ResetLimit(0)
-    assert parse(done.stdout).results == [Result("mode of the restart", True)]
-    assert pvctl.commands == [Command.RESET(argument=kind)]
+def make_selftests(guest_files: GuestFiles, directory: Path, *arguments: str) -> str:
+    settings = [f"KDIR={guest_files.kernel.parent.resolve()}", f"CROSS_COMPILE={CROSS_COMPILE}"]
+    command = ["make", f"--directory={directory}", *settings, "CFLAGS=-msoft-float -Werror", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def test_guest_powers_off(guest: BootedGuest, pvctl: Pvctl) -> None:
-    assert guest.run("/selftests/restart poweroff").outcome == PoweredOff(0)
-    assert pvctl.commands == [Command.SHUTDOWN(argument=0)]
+def test_makefile_builds_every_selftest(guest_files: GuestFiles, tmp_path: Path) -> None:
+    sources = shutil.copytree(SOURCES, tmp_path / "selftests")
+    plan = make_selftests(guest_files, sources, "--dry-run")
+    assert [name for name in ALL if f" {name}.c -o {name} " not in plan] == []
+    make_selftests(guest_files, sources, "sysfs")
+    assert (sources / "sysfs").is_file()
+
+
+@pytest.mark.guest(append="quiet")
+@pytest.mark.parametrize("name", ["bind_unbind", "load_unload", "sysfs"])
+def test_selftest_passes(guest: BootedGuest, name: str) -> None:
+    assert_passes(guest, name)
+
+
+@pytest.mark.guest(dtb="two-devices.dts")
+@pytest.mark.parametrize("name", ["load_unload", "sysfs", "two_devices"])
+def test_selftest_passes_with_two_devices(guest: BootedGuest, name: str) -> None:
+    assert_passes(guest, name)
+
+
+def test_two_devices_skips_where_there_is_one(guest: BootedGuest) -> None:
+    done = guest.run("/selftests/two_devices")
+    assert (done.status, parse(done.stdout).skipped) == (SKIPPED, "only one device is bound")
 
 
 def test_sysfs_passes_on_a_device_with_less(guest: BootedGuest, pvctl: Pvctl) -> None:
-    guest.write(f"{DRIVER}/unbind", NAME)
-    pvctl.FEATURES = ALL_FEATURES & ~Feature.BOOT_REASON
-    guest.write(f"{DRIVER}/bind", NAME)
+    rebind(guest, pvctl, ALL_FEATURES & ~(Feature.BOOT_REASON | Feature.SHUTDOWN))
     results = parse(guest.run("/selftests/sysfs").stdout).results
     assert all(result.passed for result in results)
-    assert [result.name for result in results if result.skipped] == ["boot_reason is read-only"]
+    assert [result.skipped for result in results if result.skipped] == [ABSENT] * 4
 
 
 def test_sysfs_fails_where_the_device_is_another(guest: BootedGuest, pvctl: Pvctl) -> None:
@@ -74,7 +92,7 @@ def test_sysfs_fails_where_the_device_is_another(guest: BootedGuest, pvctl: Pvct
     done = guest.run("/selftests/sysfs")
     assert done.status == 1
     failed = [result.name for result in parse(done.stdout).results if not result.passed]
-    assert failed == ["version is 1.x"]
+    assert failed == ["version is as documented"]
 
 
 def test_bind_unbind_fails_where_the_driver_does_not_bind_again(guest: BootedGuest, pvctl: Pvctl) -> None:
@@ -83,6 +101,24 @@ def test_bind_unbind_fails_where_the_driver_does_not_bind_again(guest: BootedGue
     assert done.status == 1
     failed = [result.name for result in parse(done.stdout).results if not result.passed]
     assert {"bound", "bound and unbound 1000 times"} <= {*failed}
+
+
+@pytest.mark.parametrize(
+    ("name", "feature"),
+    [
+        ("power_off", Feature.SHUTDOWN),
+        ("restart", Feature.RESET),
+        ("panic", Feature.CRASH),
+        ("host_request", Feature.EVENTS),
+        ("unbind_request", Feature.EVENTS),
+    ],
+)
+def test_selftest_skips_where_the_host_lacks_its_feature(
+    guest: BootedGuest, pvctl: Pvctl, name: str, feature: Feature
+) -> None:
+    rebind(guest, pvctl, ALL_FEATURES & ~feature)
+    done = guest.run(f"/selftests/{name}")
+    assert (done.status, parse(done.stdout).skipped) == (SKIPPED, f"the host does not offer {feature.name}")
 
 
 @pytest.mark.parametrize("name", ALL)
