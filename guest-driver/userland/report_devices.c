@@ -75,6 +75,23 @@ static int equal(const char *left, const char *right)
 	return !*left && !*right;
 }
 
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+/* Linux compares compatible strings without regard to case (of_compat_cmp) */
+static int is_compatible(const char *name)
+{
+	const char *other = COMPATIBLE;
+
+	while (*name && lower(*name) == *other) {
+		name++;
+		other++;
+	}
+	return *name == *other;
+}
+
 /* Whether the node has the string that the driver matches */
 static int is_pvctl(const char *device)
 {

@@ -44,9 +44,9 @@ _END = "devices: end;"
 _DEVICE = re.compile(
     r"device: (?P<path>/[^;]*) [^ ;]+ (?:driver (?P<driver>[^ ;]+)|probe -(?P<errno>\d+)|no driver);"
 )
-#: What writing to a driver's "bind" returns for EPROBE_DEFER, which is no errno of user space
-#: (drivers/base/dd.c, device_driver_attach).
-_DEFERRED = errno.EAGAIN
+#: The names of errnos as the kernel has them. Writing to a driver's "bind" returns EAGAIN for EPROBE_DEFER,
+#: which user space does not know (drivers/base/dd.c, device_driver_attach).
+_ERRNO_NAMES = errno.errorcode | {errno.EAGAIN: "EPROBE_DEFER", errno.EOPNOTSUPP: "EOPNOTSUPP"}
 
 
 class Observation(NamedTuple):
@@ -138,17 +138,14 @@ def _devices(log: str) -> dict[str, str]:
 
 def _outcome(report: re.Match[str]) -> str:
     if report["errno"]:
-        number = int(report["errno"])
-        return probe_fails(
-            "EPROBE_DEFER" if number == _DEFERRED else errno.errorcode.get(number, str(number))
-        )
+        return probe_fails(_errno_name(int(report["errno"])))
     if report["driver"]:
         return BOUND if report["driver"] == DRIVER else OTHER_DRIVER
     return NO_DRIVER
 
 
 def _errno_name(number: int) -> str:
-    return "EPROBE_DEFER" if number == _DEFERRED else errno.errorcode.get(number, str(number))
+    return _ERRNO_NAMES.get(number, str(number))
 
 
 def _failure(outcome: Outcome) -> str:
