@@ -65,16 +65,6 @@ static const char *node_of_device(char *target, const char *device)
 	return NULL;
 }
 
-/* As the kernel compares what is compatible: whatever the case */
-static int equal(const char *left, const char *right)
-{
-	while (*left && (*left | 0x20) == (*right | 0x20)) {
-		left++;
-		right++;
-	}
-	return !*left && !*right;
-}
-
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
@@ -110,7 +100,7 @@ static int is_pvctl(const char *device)
 
 	names[length] = '\0';
 	for (name = names; name < names + length; name += strlen(name) + 1) {
-		if (equal(name, COMPATIBLE))
+		if (is_compatible(name))
 			return 1;
 	}
 	return 0;

@@ -46,7 +46,7 @@ _DEVICE = re.compile(
 )
 #: The names of errnos as the kernel has them. Writing to a driver's "bind" returns EAGAIN for EPROBE_DEFER,
 #: which user space does not know (drivers/base/dd.c, device_driver_attach).
-_ERRNO_NAMES = errno.errorcode | {errno.EAGAIN: "EPROBE_DEFER", errno.EOPNOTSUPP: "EOPNOTSUPP"}
+_ERRNO_NAMES = {**errno.errorcode, errno.EAGAIN: "EPROBE_DEFER", errno.EOPNOTSUPP: "EOPNOTSUPP"}
 
 
 class Observation(NamedTuple):
