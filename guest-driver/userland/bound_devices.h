@@ -6,7 +6,10 @@
 
 #define DRIVERS		"/sys/bus/platform/drivers/"
 
-/* Calls @visit with @driver and the name of each of its devices, and returns their number */
+/*
+ * Calls @visit with @driver and the name of each of its devices, and returns
+ * their number, or -1 where there is no such driver.
+ */
 static int visit_bound_devices(const char *driver, void (*visit)(const char *, const char *))
 {
 	char path[128] = DRIVERS, entries[1024];
@@ -16,7 +19,7 @@ static int visit_bound_devices(const char *driver, void (*visit)(const char *, c
 	strlcat(path, driver, sizeof(path));
 	fd = open(path, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
-		return 0;
+		return -1;
 
 	while ((length = getdents64(fd, (void *)entries, sizeof(entries))) > 0) {
 		for (offset = 0; offset < length; offset += entry->d_reclen) {

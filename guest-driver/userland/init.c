@@ -61,7 +61,8 @@ static void load_module(char *path)
 	suffix = strrchr(name, '.');
 	if (suffix)
 		*suffix = '\0';
-	visit_bound_devices(name, report_bound_device);
+	if (visit_bound_devices(name, report_bound_device) == 0)
+		say(name, " bound to nothing");
 }
 
 static void load_modules(void)

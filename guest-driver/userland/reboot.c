@@ -60,7 +60,7 @@ int main(int argc, char *argv[])
 
 	if (!strcmp(program, "poweroff")) {
 		exit_code = option_value(argc, argv, "-c");
-		if (exit_code && !visit_bound_devices("pvctl", set_exit_code)) {
+		if (exit_code && visit_bound_devices("pvctl", set_exit_code) < 1) {
 			fprintf(stderr, "%s: no pvctl takes the exit code\n", program);
 			return 1;
 		}

@@ -18,6 +18,7 @@ from paradrive.machine.boot import Initrd
 from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
+from paradrive_tools.guest_build import ensure_guest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from paradrive_tools.guest_build import GuestFiles
 
 COMMAND_LINE = "act=restart"
+#: Where the chip's registers begin.
+CCSR = {"ppce500": 0xF_E000_0000, "mpc8544ds": 0xE000_0000}
 #: Ten boots.
 BUDGET = 100_000_000
 
@@ -36,9 +39,9 @@ _ACCESS_OF_QEMU = re.compile(
 
 
 class Access(NamedTuple):
-    """One access to a device, by its physical address."""
+    """One access to a device; ``offset`` counts from the beginning of CCSR."""
 
-    address: int
+    offset: int
     size: int
     is_write: bool
     value: int
@@ -60,16 +63,29 @@ def tree_for(guest: GuestFiles) -> DeviceTree:
     return tree
 
 
-def run_on_model(guest: GuestFiles, cpu: str, blob: Path) -> Record:
+class System(NamedTuple):
+    """What is run: a machine and its CPU."""
+
+    machine: str
+    cpu: str
+
+    @property
+    def guest(self) -> GuestFiles:
+        """What it boots."""
+        return ensure_guest(self.cpu, machine=self.machine)
+
+
+def run_on_model(system: System, blob: Path) -> Record:
     """Run the guest to its end, and write the tree that it has got to ``blob``."""
     console = bytearray()
     accesses: list[Access] = []
 
     def record(access: MmioAccess) -> None:
-        accesses.append(Access(access.address, access.size, access.is_write, access.value))
+        offset = access.address - CCSR[system.machine]
+        accesses.append(Access(offset, access.size, access.is_write, access.value))
 
-    tree = tree_for(guest)
-    machine = machine_for(guest, cpu, tree, console)
+    tree = tree_for(system.guest)
+    machine = machine_for(system, tree, console)
     blob.write_bytes(tree.to_blob())
     machine.bus.trace = record
     machine.run(BUDGET, reset_limit=0)
@@ -77,30 +93,33 @@ def run_on_model(guest: GuestFiles, cpu: str, blob: Path) -> Record:
     return Record(console.decode("ascii"), accesses)
 
 
-def machine_for(guest: GuestFiles, cpu: str, tree: DeviceTree, console: bytearray) -> Machine:
+def machine_for(system: System, tree: DeviceTree, console: bytearray) -> Machine:
     """Return the model that is about to boot the guest, and complete the tree."""
+    guest = system.guest
     configuration = Configuration(
         tree,
         load_kernel(str(guest.kernel)),
         Initrd(guest.initrd.name, guest.initrd.read_bytes()),
-        cpu=cpu,
+        machine=system.machine,
+        cpu=system.cpu,
         memory_size=MEMORY_MIB << 20,
         command_line=COMMAND_LINE,
     )
     return Machine(configuration, console.append)
 
 
-def run_on_qemu(guest: GuestFiles, cpu: str, blob: Path) -> Record:
+def run_on_qemu(system: System, blob: Path) -> Record:
     """Run the guest with the tree in ``blob``, where one instruction takes 1 ns as on the model."""
     require(QEMU, "qemu-system-ppc")
+    guest = system.guest
     trace = blob.with_suffix(".trace")
     chosen = DeviceTree(blob.read_bytes(), blob.name).chosen()
     initrd = f"loader,file={guest.initrd},addr={chosen.cell('linux,initrd-start'):#x},force-raw=on"
-    machine = ("-M", "ppce500", "-cpu", cpu, "-m", str(MEMORY_MIB), "-nic", "none", "-icount", "shift=0")
+    machine = ("-M", system.machine, "-cpu", system.cpu, "-m", str(MEMORY_MIB), "-nic", "none")
     # The second UART exists only if something is connected to it.
     host = ("-display", "none", "-monitor", "none", "-serial", "stdio", "-serial", "null", "-no-reboot")
     images = ("-kernel", str(guest.kernel), "-device", initrd, "-dtb", str(blob))
-    tracing = ("-d", "trace:memory_region_ops_*", "-D", str(trace))
+    tracing = ("-icount", "shift=0", "-d", "trace:memory_region_ops_*", "-D", str(trace))
     run = subprocess.run(
         [QEMU, *machine, *host, *images, *tracing],
         stdin=subprocess.DEVNULL,
@@ -108,13 +127,18 @@ def run_on_qemu(guest: GuestFiles, cpu: str, blob: Path) -> Record:
         timeout=TIME_LIMIT,
         check=True,
     )
-    return Record(run.stdout.decode("ascii"), _accesses_of_qemu(trace.read_text(encoding="utf-8")))
+    return Record(
+        run.stdout.decode("ascii"), _accesses_of_qemu(trace.read_text(encoding="utf-8"), CCSR[system.machine])
+    )
 
 
-def _accesses_of_qemu(trace: str) -> list[Access]:
+def _accesses_of_qemu(trace: str, ccsr: int) -> list[Access]:
     return [
         Access(
-            int(found["address"], 16), int(found["size"]), found["what"] == "write", int(found["value"], 16)
+            int(found["address"], 16) - ccsr,
+            int(found["size"]),
+            found["what"] == "write",
+            int(found["value"], 16),
         )
         for found in _ACCESS_OF_QEMU.finditer(trace)
     ]

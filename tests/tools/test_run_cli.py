@@ -70,6 +70,21 @@ def test_each_outcome_has_its_status_and_line(
     assert line in output.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("options", "status", "line"),
+    [
+        ((), 0, "guest reset itself (mpc8544ds cannot power off) after "),
+        (("--reset-limit", "1"), 3, "reset limit: it wanted more than 1 resets"),
+    ],
+)
+def test_reset_is_how_a_machine_ends_that_cannot_power_off(
+    run: Run, options: tuple[str, ...], status: int, line: str
+) -> None:
+    result, output, _ = run("store32 rstcr, 2 ; b .", "--machine", "mpc8544ds", *options)
+    assert result == status
+    assert line in output.splitlines()[-1]
+
+
 def test_unimplemented_instruction_is_named_where_there_is_no_progress(run: Run) -> None:
     _, output, _ = run("lis 3, 0 ; mtspr 63, 3 ; li 3, 0x700 ; mtspr 406, 3 ; fadd 1, 2, 3\n.org 0x700\nb .")
     assert "the core does not implement .long 0xfc22182a" in output.splitlines()[-1]
@@ -208,7 +223,7 @@ def test_bad_kernel_is_named(
     ("options", "start"),
     [
         (("--machine", "pc"), "--machine: there is no machine 'pc'"),
-        (("--machine", "mpc8544ds"), "{dtb}: is compatible with fsl,qemu-e500; mpc8544ds needs MPC8544DS"),
+        (("--machine", "mpc8544ds", "--cpu", "e500mc"), "--cpu: mpc8544ds has an e500v2, not an e500mc"),
         (("--cpu", "z80"), "--cpu: there is no CPU 'z80'"),
         (("--engine", "steam"), "argument --engine"),
         (("--memory", "0"), "argument --memory"),

@@ -8,7 +8,7 @@ import pytest
 
 from paradrive_tools.guest_build import BuildError
 from paradrive_tools.guest_build.paths import TREE_SOURCES
-from paradrive_tools.guest_build.trees import compile_tree
+from paradrive_tools.guest_build.trees import compile_tree, tree_of
 
 TREES = sorted(TREE_SOURCES.glob("*.dts"))
 
@@ -63,6 +63,19 @@ def test_both_serial_ports_share_an_interrupt(tmp_path: Path) -> None:
     blob = compiled("ppce500", tmp_path)
     ports = [cells(blob, f"/soc@fe0000000/serial@{unit}", "interrupts") for unit in ("4500", "4600")]
     assert ports == [[42, 2], [42, 2]]
+
+
+def test_mpc8544ds_has_nothing_but_the_chip(tmp_path: Path) -> None:
+    blob = compiled("mpc8544ds", tmp_path)
+    command = ["fdtget", "-l", str(blob), "/"]
+    nodes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert sorted(nodes) == ["aliases", "chosen", "cpus", "memory@0", "soc@e0000000"]
+    assert cells(blob, "/soc@e0000000", "ranges") == [0, 0, 0xE000_0000, 0x10_0000]
+
+
+def test_there_is_no_mpc8544ds_with_an_e500mc() -> None:
+    with pytest.raises(BuildError, match="no device tree of a machine mpc8544ds with the CPU e500mc"):
+        tree_of("mpc8544ds", "e500mc")
 
 
 @pytest.mark.parametrize(("name", "line_size"), [("ppce500", 32), ("ppce500-e500mc", 64)])

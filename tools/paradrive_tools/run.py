@@ -8,7 +8,7 @@ import time
 
 from paradrive_tools import exit_status
 
-EXIT_POWERED_OFF = 0
+EXIT_ENDED = 0
 EXIT_RESET_LIMIT = 3
 EXIT_PANICKED = 4
 EXIT_NO_PROGRESS = 5
@@ -18,7 +18,7 @@ EXIT_GUEST_CODE_LAST = 127
 
 STATUSES = f"""\
 exit status:
-  {EXIT_POWERED_OFF}        the guest powered off through pvctl with exit code 0
+  {EXIT_ENDED}        the guest powered off through pvctl with exit code 0, or, on an mpc8544ds, reset itself
   {EXIT_GUEST_CODE + 1}..{EXIT_GUEST_CODE_LAST}  the guest powered off with another exit code: \
 {EXIT_GUEST_CODE} + code, {EXIT_GUEST_CODE_LAST} for all from {EXIT_GUEST_CODE_LAST - EXIT_GUEST_CODE}
   {exit_status.BAD_INPUT}        bad input: a file or an option cannot be used
@@ -69,9 +69,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add(
         "--reset-limit",
         type=natural,
-        default=DEFAULT_RESET_LIMIT,
         metavar="N",
-        help=f"let the guest reset itself N times (default: {DEFAULT_RESET_LIMIT})",
+        help=f"let the guest reset itself N times (default: {DEFAULT_RESET_LIMIT}; mpc8544ds, which has no "
+        "other way to end: 0)",
     )
     add("--save", metavar="FILE", help="save the guest when the run ends (Ctrl-C, too), or at --save-at")
     add(

@@ -22,7 +22,7 @@ from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.inputs import InputError, read_input
 from paradrive.machine.machine import Configuration, Machine, cpu_named
-from paradrive_tools.run import DEFAULT_CPU, DEFAULT_MACHINE, DESCRIBING_OPTIONS
+from paradrive_tools.run import DEFAULT_CPU, DEFAULT_MACHINE, DEFAULT_RESET_LIMIT, DESCRIBING_OPTIONS
 from paradrive_tools.verdict import judge
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ def execute(options: argparse.Namespace, started: float) -> int:
     output = Output(_STANDARD_OUTPUT)
     console = Console(output.write)
     machine = _machine(options, console)
+    # On a machine that cannot power off, a reset is how a guest ends.
+    reset_ends = options.reset_limit is None and not board_named(machine.name).powers_off
+    default_limit = 0 if reset_ends else DEFAULT_RESET_LIMIT
     saving = _Saving(machine, options.save, options.save_at)
     console.watch(PANIC, lambda line: machine.panicked(line[line.index(PANIC) :]))
     for warning in machine.warnings:
@@ -53,13 +56,13 @@ def execute(options: argparse.Namespace, started: float) -> int:
     ):
         outcome = machine.run(
             options.max_instructions,
-            reset_limit=options.reset_limit,
+            reset_limit=default_limit if options.reset_limit is None else options.reset_limit,
             host=InputStream(_STANDARD_INPUT, before_wait=console.flush),
         )
     console.end()
     saving.end()
     seconds = time.monotonic() - started
-    verdict = judge(outcome, machine)
+    verdict = judge(outcome, machine, reset_ends=reset_ends)
     if options.json:
         from paradrive_tools.report import write_report
 
@@ -115,9 +118,10 @@ class _Saving:
 def configuration(options: argparse.Namespace) -> Configuration:
     """Return what the options describe; InputError where a file or a name cannot be used."""
     machine, cpu = options.machine or DEFAULT_MACHINE, options.cpu or DEFAULT_CPU
-    board_named(machine)
+    board = board_named(machine)
     cpu_named(cpu)
-    kernel, initrd, dtb = _files(options, cpu)
+    board.check_cpu(cpu)
+    kernel, initrd, dtb = _files(options, machine, cpu)
     return Configuration(
         tree=DeviceTree(read_input(dtb, MAX_BLOB_SIZE), dtb),
         kernel=load_kernel(kernel),
@@ -130,14 +134,14 @@ def configuration(options: argparse.Namespace) -> Configuration:
     )
 
 
-def _files(options: argparse.Namespace, cpu: str) -> tuple[str, str, str]:
+def _files(options: argparse.Namespace, machine: str, cpu: str) -> tuple[str, str, str]:
     """Return kernel, initrd and device tree; the project's guest stands in for what is not given."""
     if options.kernel and options.initrd and options.dtb:
         return options.kernel, options.initrd, options.dtb
     from paradrive_tools.guest_build import BuildError, ensure_guest
 
     try:
-        guest = ensure_guest(cpu)
+        guest = ensure_guest(cpu, machine=machine)
     except BuildError as error:
         raise InputError("guest", str(error)) from None
     return (

@@ -20,11 +20,14 @@ class Verdict(NamedTuple):
     sentence: str
 
 
-def judge(outcome: Outcome, machine: Machine) -> Verdict:
-    """Return the verdict on ``outcome``."""
+def judge(outcome: Outcome, machine: Machine, *, reset_ends: bool) -> Verdict:
+    """Return the verdict on ``outcome``; with ``reset_ends``, a reset is the end that is wanted."""
     if isinstance(outcome, PoweredOff):
         sentence = f"guest powered off through pvctl (SHUTDOWN, exit code {outcome.code})"
         return Verdict("powered-off", _status_of_code(outcome.code), sentence)
+    if isinstance(outcome, ResetLimit) and reset_ends:
+        sentence = f"guest reset itself ({machine.name} cannot power off)"
+        return Verdict("reset", run.EXIT_ENDED, sentence)
     if isinstance(outcome, ResetLimit):
         sentence = f"guest reached the reset limit: it wanted more than {outcome.limit} resets"
         return Verdict("reset-limit", run.EXIT_RESET_LIMIT, sentence)
@@ -39,7 +42,7 @@ def judge(outcome: Outcome, machine: Machine) -> Verdict:
 
 
 def _status_of_code(code: int) -> int:
-    return min(run.EXIT_GUEST_CODE + code, run.EXIT_GUEST_CODE_LAST) if code else run.EXIT_POWERED_OFF
+    return min(run.EXIT_GUEST_CODE + code, run.EXIT_GUEST_CODE_LAST) if code else run.EXIT_ENDED
 
 
 def _unimplemented(machine: Machine) -> str:

@@ -83,19 +83,42 @@ def _mpic(model: MpicModel) -> dict[str, Connect]:
 
 
 class Board(NamedTuple):
-    """A machine as QEMU calls it, what its tree's root is compatible with, and its device models."""
+    """A machine as QEMU calls it.
+
+    ``root_compatible`` is what its tree's root is compatible with, ``models`` its device models. A guest
+    of a machine without ``powers_off`` can only end by a reset.
+    """
 
     name: str
+    cpus: tuple[str, ...]
     root_compatible: str
     models: Mapping[str, Connect]
+    powers_off: bool
+
+    def check_cpu(self, cpu: str) -> None:
+        """Raise InputError unless there is such a machine with this CPU."""
+        if cpu not in self.cpus:
+            raise InputError("--cpu", f"{self.name} has an {' or '.join(self.cpus)}, not an {cpu}")
 
 
 BOARDS = {
     board.name: board
     for board in (
-        Board("ppce500", "fsl,qemu-e500", CHIP_MODELS | _mpic(MPIC_4_2) | PARAVIRTUAL_MODELS),
+        Board(
+            name="ppce500",
+            cpus=("e500v2", "e500mc"),
+            root_compatible="fsl,qemu-e500",
+            models=CHIP_MODELS | _mpic(MPIC_4_2) | PARAVIRTUAL_MODELS,
+            powers_off=True,
+        ),
         # Imitates a real board, whose layout must stay the chip's.
-        Board("mpc8544ds", "MPC8544DS", CHIP_MODELS | _mpic(MPIC_2_0)),
+        Board(
+            name="mpc8544ds",
+            cpus=("e500v2",),
+            root_compatible="MPC8544DS",
+            models=CHIP_MODELS | _mpic(MPIC_2_0),
+            powers_off=False,
+        ),
     )
 }
 

@@ -70,6 +70,7 @@ class Machine(RunLoop):
         board = board_named(configuration.machine)
         self.name = board.name
         self.cpu_model = cpu_named(configuration.cpu)
+        board.check_cpu(configuration.cpu)
         self.kernel = configuration.kernel
         self.bus = Bus()
         self._last_snapshot: MachineSnapshot | None = None

@@ -23,7 +23,7 @@ from paradrive_tools.bench.emulators import (
 from paradrive_tools.bench.process import alternate, median_seconds
 from paradrive_tools.guest_build import ensure_guest
 from paradrive_tools.guest_build.paths import BUILD
-from paradrive_tools.run import EXIT_POWERED_OFF
+from paradrive_tools.run import EXIT_ENDED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ def measure(runs: int) -> dict[str, float]:
             "ours": ours,
             "qemu": qemu("-kernel", guest.kernel, "-initrd", guest.initrd, "-dtb", tree, prints=RESTARTS),
             "poweroff": paradrive(
-                *files, "--dtb", guest.dtb, exit_status=EXIT_POWERED_OFF, prints=POWERS_OFF
+                *files, "--dtb", guest.dtb, exit_status=EXIT_ENDED, prints=POWERS_OFF
             ),
         },
         runs,

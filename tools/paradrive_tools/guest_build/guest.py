@@ -12,21 +12,19 @@ from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.initramfs import ensure_initramfs
 from paradrive_tools.guest_build.kernel import ensure_kernel
 from paradrive_tools.guest_build.paths import BUILD
-from paradrive_tools.guest_build.trees import ensure_tree
+from paradrive_tools.guest_build.trees import ensure_tree, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-#: The device tree of each CPU's ppce500; the kernels of these CPUs do not run on one another.
-_TREES = {"e500v2": "ppce500", "e500mc": "ppce500-e500mc"}
-
-CPUS = tuple(_TREES)
+#: Their kernels do not run on one another.
+CPUS = ("e500v2", "e500mc")
 
 
 @dataclass(frozen=True)
 class GuestFiles:
-    """What a ppce500 boots: kernel (ELF), initial RAM disk (cpio), device tree blob; and its modules.
+    """What a machine boots: kernel (ELF), initial RAM disk (cpio), device tree blob; and its modules.
 
     The modules, pvctl's first, have debugging information, which those in the RAM disk lack.
     """
@@ -37,13 +35,17 @@ class GuestFiles:
     modules: tuple[Path, ...]
 
 
-def ensure_guest(cpu: str = "e500v2", *, drivers: Sequence[Driver] = ()) -> GuestFiles:
+def ensure_guest(
+    cpu: str = "e500v2", *, machine: str = "ppce500", drivers: Sequence[Driver] = ()
+) -> GuestFiles:
     """Return the guest for ``cpu``, building what is not fresh; it loads pvctl, and then ``drivers``.
 
-    Raises BuildError when a tool is missing or fails. Processes that call it at once take turns.
+    The device tree is that of ``machine``. Raises BuildError when a tool is missing or fails. Processes that
+    call it at once take turns.
     """
-    if cpu not in _TREES:
+    if cpu not in CPUS:
         raise BuildError(f"there is no guest for the CPU {cpu}: choose {' or '.join(CPUS)}")
+    tree = tree_of(machine, cpu)
     names = [driver.module for driver in (PVCTL, *drivers)]
     if len(set(names)) < len(names):
         raise BuildError(f"two drivers make the same module: {', '.join(names)}")
@@ -53,6 +55,6 @@ def ensure_guest(cpu: str = "e500v2", *, drivers: Sequence[Driver] = ()) -> Gues
         return GuestFiles(
             kernel=kernel / "vmlinux",
             initrd=ensure_initramfs(cpu, kernel, [module.stripped for module in modules]),
-            dtb=ensure_tree(_TREES[cpu]),
+            dtb=ensure_tree(tree),
             modules=tuple(module.file for module in modules),
         )

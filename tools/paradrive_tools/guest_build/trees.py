@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 _EXTRA_CHECKS = ("-W", "property_name_chars_strict", "-W", "node_name_chars_strict")
 
 
+#: The sources, by machine and CPU.
+_TREES = {
+    ("ppce500", "e500v2"): "ppce500",
+    ("ppce500", "e500mc"): "ppce500-e500mc",
+    ("mpc8544ds", "e500v2"): "mpc8544ds",
+}
+
+
+def tree_of(machine: str, cpu: str) -> str:
+    """Return the name of the machine's tree with this CPU; BuildError where there is none."""
+    if (machine, cpu) not in _TREES:
+        raise BuildError(f"there is no device tree of a machine {machine} with the CPU {cpu}")
+    return _TREES[machine, cpu]
+
+
 def ensure_tree(name: str) -> Path:
     """Return the blob of dts/``name``.dts, compiling it if need be."""
     blob = BUILD / "dts" / f"{name}.dtb"
