@@ -44,8 +44,8 @@ def test_the_call_of_a_number_fails_and_no_other(guest: BootedGuest) -> None:
     assert bind_again(guest) == 0
     assert (fault.calls, fault.failed) == (2, False)
     assert bind_again(guest) == errno.EBUSY
+    assert fault.failed
     assert bind_again(guest) == 0
-    assert fault.calls == 5
 
 
 def test_two_calls_of_a_function_can_fail(guest: BootedGuest) -> None:

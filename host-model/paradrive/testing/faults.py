@@ -13,7 +13,7 @@ from paradrive.testing.broken_device import BrokenDevice
 from paradrive.testing.view import MachineView
 
 if TYPE_CHECKING:
-    from paradrive.cpu.state import CoreState
+    from paradrive.cpu.vcpu import Vcpu
     from paradrive.devices.device import Device
     from paradrive.devices.interrupt import InterruptLine
     from paradrive.machine.devicetree import DeviceTree
@@ -79,30 +79,34 @@ NULL_ON_FAILURE = frozenset(
 
 
 class FunctionFault:
-    """A function of the guest of which one call, the one numbered ``call`` from now, fails.
+    """A function of the guest of which one call fails, the one numbered ``call`` from now.
 
-    ``calls`` counts its calls since then, by whichever task of the guest; ``failed`` tells whether that call
-    has been made.
+    ``calls`` counts its calls up to that one, by whichever task of the guest. After it, the guest is as fast
+    as without a breakpoint.
     """
 
-    def __init__(self, state: CoreState, call: int, returned: int) -> None:
+    def __init__(self, vcpu: Vcpu, address: int, call: int, returned: int) -> None:
         self.call = call
         self.calls = 0
-        self._state = state
+        self._vcpu = vcpu
+        self._address = address
         self._returned = returned
+        vcpu.set_breakpoint(address, self._reach)
 
     @property
     def failed(self) -> bool:
-        """Whether the call has failed."""
-        return self.calls >= self.call
+        """Whether the call has been made, and so has failed."""
+        return self.calls == self.call
 
-    def reach(self) -> None:
-        """Count a call, and let it return at once if it is the one; called before the first instruction."""
+    def _reach(self) -> None:
+        """Count a call, and let it return at once if it is the one: its first instruction comes next."""
         self.calls += 1
-        if self.calls == self.call:
+        if self.failed:
+            state = self._vcpu.state
             # System V ABI, PowerPC Processor Supplement, "Function Calling Sequence".
-            self._state.gpr[3] = self._returned
-            self._state.pc = self._state.lr & ~3
+            state.gpr[3] = self._returned
+            state.pc = state.lr & ~3
+            self._vcpu.remove_breakpoint(self._address, self._reach)
 
 
 class FaultInjection(MachineView, abc.ABC):
@@ -135,9 +139,7 @@ class FaultInjection(MachineView, abc.ABC):
         if returns is None:
             returns = Returns.NULL if function in NULL_ON_FAILURE else Returns.ERRNO
         returned = 0 if returns is Returns.NULL else -error & _WORD
-        fault = FunctionFault(self.machine.vcpu.state, call, returned)
-        self.machine.vcpu.set_breakpoint(self.symbol(function), fault.reach)
-        return fault
+        return FunctionFault(self.machine.vcpu, self.symbol(function), call, returned)
 
     def answer(self, device: Device, register: str, value: int) -> None:
         """Let the guest read ``value`` from a register, named as in traces: its name, or NAME[index].
