@@ -132,7 +132,7 @@ static int pvctl_register_panic_notifier(struct pvctl *pvctl)
 					pvctl_unregister_panic_notifier, pvctl);
 }
 
-/* The kernel has one handler of a priority at most, unless it is 128 */
+/* The kernel takes one handler of a priority, but any number of priority 0 */
 static int pvctl_register_handlers(struct pvctl *pvctl, u32 enabled)
 {
 	u32 priority = PVCTL_PRIORITY_DEFAULT;
