@@ -250,7 +250,7 @@ class DeviceTree:
 
     def __init__(self, contents: bytes, source: str = "device tree") -> None:
         self.source = source
-        tags, self._reservations, self.boot_cpu = blob.read(contents, source)
+        tags, self.reservations, self.boot_cpu = blob.read(contents, source)
         self.root = Node(self, "", None)
         self._phandles: dict[int, Node] = {}
         self._build(tags)
@@ -272,7 +272,7 @@ class DeviceTree:
 
     def to_blob(self) -> bytes:
         """Return the tree as a blob; equal trees give equal blobs."""
-        return blob.write(blob.Contents(list(self.root.tags()), self._reservations, self.boot_cpu))
+        return blob.write(blob.Contents(list(self.root.tags()), self.reservations, self.boot_cpu))
 
     def by_phandle(self, phandle: int) -> Node | None:
         """Return the node which others refer to by this number, None if there is none."""

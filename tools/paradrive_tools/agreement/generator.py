@@ -2,6 +2,7 @@
 """Device trees that are wrong in ways nobody has thought of: good ones, changed at random by Hypothesis.
 
 A change moves, copies, renames or drops a node, or drops, copies, cuts, extends or alters a property.
+The changes are to paravirtual devices and the buses above them, and to what the kernel cannot do without.
 Hypothesis shrinks towards no change, so what is left of a disagreement is the smallest set of changes
 that shows it.
 """
@@ -33,7 +34,6 @@ _TELLING_CELLS = {
     "priority": (0, 1, 128, 192, 255, 256),
     "interrupt-parent": (0, 1, 2, 3, 99),
     "interrupts-extended": (0, 1, 2, 5, 99),
-    "phandle": (1, 2, 3, 4),
 }
 _TELLING_STRINGS = {
     "status": ("okay", "ok", "disabled", "reserved", "fail", "fail-sss", "OKAY", ""),
@@ -50,31 +50,46 @@ _TELLING_STRINGS = {
 }
 _NAMES = ("pvctl@0", "pvctl@1000", "pvctl", "isa", "localbus", "bus@0", "soc", "platform@0")
 
-Change = "Callable[[DrawFn, DeviceTree], None]"
+#: What the kernel needs before it looks for devices. What becomes of a kernel that has lost some of it is
+#: predicted where it is plain, and a tree that confuses it further is not generated.
+_ESSENTIAL = {
+    "": ("compatible", "interrupt-parent"),
+    "memory": ("reg", "device_type"),
+    "pic": ("device_type", "reg", "interrupt-controller", "phandle"),
+    "PowerPC,8544": ("device_type", "reg"),
+}
+
+
+def _own_nodes(tree: DeviceTree) -> list[Node]:
+    """Return the nodes of paravirtual devices, and the buses above them."""
+    found: dict[str, Node] = {}
+    for node in tree.root.walk():
+        at: Node | None = (
+            node if "pvctl" in node.name or b"qemu," in node.properties.get("compatible", b"") else None
+        )
+        while at is not None and at.parent is not None and "soc" not in at.name:
+            found.setdefault(at.path, at)
+            at = at.parent
+    return list(found.values())
+
+
+def _own_node(draw: DrawFn, tree: DeviceTree) -> Node | None:
+    nodes = _own_nodes(tree)
+    return draw(st.sampled_from(nodes)) if nodes else None
 
 
 def _any_node(draw: DrawFn, tree: DeviceTree) -> Node:
-    """Draw a node, more often one of those that are about pvctl."""
-    nodes = list(tree.root.walk())
-    telling = [
-        node for node in nodes if "pvctl" in node.name or any("pvctl" in c.name for c in node.children)
-    ]
-    return draw(st.sampled_from(telling or nodes) | st.sampled_from(nodes))
-
-
-def _below_root(draw: DrawFn, tree: DeviceTree) -> Node | None:
-    node = _any_node(draw, tree)
-    return node if node.parent is not None else None
+    return draw(st.sampled_from(list(tree.root.walk())))
 
 
 def _drop_node(draw: DrawFn, tree: DeviceTree) -> None:
-    node = _below_root(draw, tree)
+    node = _own_node(draw, tree)
     if node is not None and node.parent is not None:
         node.parent.children.remove(node)
 
 
 def _move_node(draw: DrawFn, tree: DeviceTree) -> None:
-    node, target = _below_root(draw, tree), _any_node(draw, tree)
+    node, target = _own_node(draw, tree), _any_node(draw, tree)
     if node is None or node.parent is None or any(below is target for below in node.walk()):
         return
     if target.child(node.name) is None:
@@ -84,32 +99,52 @@ def _move_node(draw: DrawFn, tree: DeviceTree) -> None:
 
 
 def _copy_node(draw: DrawFn, tree: DeviceTree) -> None:
-    node, target = _below_root(draw, tree), _any_node(draw, tree)
+    node, target = _own_node(draw, tree), _any_node(draw, tree)
     name = draw(st.sampled_from(_NAMES))
     if node is not None and not node.children and target.child(name) is None:
         target.add_child(name).properties.update(node.properties)
 
 
 def _rename_node(draw: DrawFn, tree: DeviceTree) -> None:
-    node = _below_root(draw, tree)
+    node = _own_node(draw, tree)
     name = draw(st.sampled_from(_NAMES))
     if node is not None and node.parent is not None and node.parent.child(name) is None:
         node.name = name
 
 
-def _any_property(draw: DrawFn, tree: DeviceTree) -> tuple[Node, str] | None:
-    node = _any_node(draw, tree)
-    return (node, draw(st.sampled_from(sorted(node.properties)))) if node.properties else None
+def _own_property(draw: DrawFn, tree: DeviceTree) -> tuple[Node, str] | None:
+    """Draw a property of a paravirtual device, or of a bus above it."""
+    node = _own_node(draw, tree)
+    if node is None or not node.properties:
+        return None
+    return node, draw(st.sampled_from(sorted(node.properties)))
+
+
+def _essential_property(draw: DrawFn, tree: DeviceTree) -> tuple[Node, str] | None:
+    """Draw a property that the kernel needs."""
+    found = [
+        (node, name)
+        for node in tree.root.walk()
+        for name in _ESSENTIAL.get(node.name.partition("@")[0], ())
+        if name in node.properties
+    ]
+    return draw(st.sampled_from(found)) if found else None
 
 
 def _drop_property(draw: DrawFn, tree: DeviceTree) -> None:
-    found = _any_property(draw, tree)
+    found = _own_property(draw, tree)
+    if found is not None:
+        del found[0].properties[found[1]]
+
+
+def _drop_essential_property(draw: DrawFn, tree: DeviceTree) -> None:
+    found = _essential_property(draw, tree)
     if found is not None:
         del found[0].properties[found[1]]
 
 
 def _cut_property(draw: DrawFn, tree: DeviceTree) -> None:
-    found = _any_property(draw, tree)
+    found = _own_property(draw, tree)
     if found is not None:
         node, name = found
         value = node.properties[name]
@@ -117,14 +152,14 @@ def _cut_property(draw: DrawFn, tree: DeviceTree) -> None:
 
 
 def _extend_property(draw: DrawFn, tree: DeviceTree) -> None:
-    found = _any_property(draw, tree)
+    found = _own_property(draw, tree)
     if found is not None:
         node, name = found
         node.properties[name] += draw(st.binary(min_size=1, max_size=9) | _cell(name))
 
 
 def _alter_cell(draw: DrawFn, tree: DeviceTree) -> None:
-    found = _any_property(draw, tree)
+    found = _own_property(draw, tree)
     if found is None:
         return
     node, name = found
@@ -136,22 +171,26 @@ def _alter_cell(draw: DrawFn, tree: DeviceTree) -> None:
 
 
 def _set_cells(draw: DrawFn, tree: DeviceTree) -> None:
-    node = _any_node(draw, tree)
+    node = _own_node(draw, tree)
     name = draw(st.sampled_from(sorted(_TELLING_CELLS)))
-    node.properties[name] = b"".join(draw(st.lists(_cell(name), min_size=1, max_size=6)))
+    if node is not None:
+        node.properties[name] = b"".join(draw(st.lists(_cell(name), min_size=1, max_size=6)))
 
 
 def _set_strings(draw: DrawFn, tree: DeviceTree) -> None:
-    node = _any_node(draw, tree)
+    node = _own_node(draw, tree)
     name = draw(st.sampled_from(sorted(_TELLING_STRINGS)))
     strings = draw(st.lists(st.sampled_from(_TELLING_STRINGS[name]), min_size=1, max_size=3))
-    node.properties[name] = "\0".join(strings).encode() + draw(st.sampled_from((b"\0", b"")))
+    if node is not None:
+        node.properties[name] = "\0".join(strings).encode() + draw(st.sampled_from((b"\0", b"")))
 
 
 def _copy_property(draw: DrawFn, tree: DeviceTree) -> None:
-    found = _any_property(draw, tree)
-    if found is not None:
-        _any_node(draw, tree).properties[found[1]] = found[0].properties[found[1]]
+    source, target = _any_node(draw, tree), _own_node(draw, tree)
+    names = sorted(source.properties.keys() - {"phandle"})
+    if names and target is not None:
+        name = draw(st.sampled_from(names))
+        target.properties[name] = source.properties[name]
 
 
 def _cell(name: str) -> st.SearchStrategy[bytes]:
@@ -172,6 +211,7 @@ _CHANGES = (
     _extend_property,
     _copy_property,
     _drop_node,
+    _drop_essential_property,
 )
 
 

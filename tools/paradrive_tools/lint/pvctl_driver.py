@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 COMPATIBLE = Pvctl.compatible
 MAJOR = 1
+#: Up to the end of the last register, in bytes.
+REGISTERS_SIZE = max(register.offset for register in Pvctl.registers) + 4
 DEFAULT_PRIORITY, MAX_PRIORITY = 192, 255
 #: SYS_OFF_PRIO_DEFAULT: any number of handlers may have this one.
 SHARED_PRIORITY = 0
@@ -45,12 +47,10 @@ class Driver:
         self._claims = claims
         self._interrupts = interrupts
         self._power_off: set[int] = set()
-        self._restart = {GUTS_PRIORITY} if _has_reset(tree) else set()
-        self._requested: set[int] = {
-            found.source
-            for node in claims.serial_ports
-            if isinstance(found := interrupts.first(node), Interrupt)
-        }
+        self._restart = {GUTS_PRIORITY} if has_guts_reset(tree) else set()
+        # Of the serial ports, only the console, the first one, is open and has requested its interrupt.
+        mapped = [interrupts.first(node) for node in claims.serial_ports]
+        self._requested = {found.source for found in mapped[:1] if isinstance(found, Interrupt)}
 
     def probe(self, node: Node) -> Probe:
         """Return what pvctl_probe() does with the device of ``node``."""
@@ -123,7 +123,7 @@ class Driver:
         return Probe(BOUND, f"it binds{events}")
 
 
-def _has_reset(tree: LinuxTree) -> bool:
+def has_guts_reset(tree: LinuxTree) -> bool:
     """Tell whether the kernel finds the SoC's reset register."""
     return any(
         node_name(node) == "global-utilities" and "fsl,has-rstcr" in node.properties and resources(tree, node)

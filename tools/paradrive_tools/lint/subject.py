@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 
 from paradrive.devices.pvctl import Pvctl
 from paradrive_tools.lint.linux.tree import LinuxTree
+from paradrive_tools.lint.prediction import Prediction, predict
+from paradrive_tools.lint.pvctl_driver import has_guts_reset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from paradrive.machine.board import Board
     from paradrive.machine.devicetree import DeviceTree, Node
+    from paradrive_tools.lint.configuration import Configuration
     from paradrive_tools.lint.finding import Finding
+    from paradrive_tools.lint.kernel import Kernel
+    from paradrive_tools.lint.module import Module
     from paradrive_tools.lint.source_map import SourceMap
 
 
@@ -22,7 +27,9 @@ class Subject:
     """One tree to be linted.
 
     ``name`` is what it is called in findings; ``source_map`` tells where in the sources its nodes are, empty
-    for a blob; ``compiler_findings`` are what dtc has said already when it compiled the source.
+    for a blob; ``compiler_findings`` are what dtc has said already when it compiled the source, None for a blob.
+    ``module`` is the driver to go with the tree, ``kernel`` the one that boots with it, ``configuration`` the
+    one that the driver is to be built with; None where it is not given, and nothing is said of it.
     """
 
     def __init__(
@@ -33,19 +40,50 @@ class Subject:
         board: Board,
         *,
         source_map: SourceMap,
-        compiler_findings: Sequence[Finding] = (),
+        compiler_findings: Sequence[Finding] | None = None,
+        module: Module | None = None,
+        kernel: Kernel | None = None,
+        configuration: Configuration | None = None,
     ) -> None:
         self.name = name
         self.blob = blob
         self.tree = tree
         self.board = board
         self.source_map = source_map
-        self.compiler_findings = tuple(compiler_findings)
+        self.compiler_findings = compiler_findings
+        self.module = module
+        self.kernel = kernel
+        self.configuration = configuration
 
     @cached_property
     def linux(self) -> LinuxTree:
         """The tree as Linux sees it."""
         return LinuxTree(self.tree)
+
+    @cached_property
+    def prediction(self) -> Prediction:
+        """What the kernel and pvctl will do with the tree."""
+        return predict(self)
+
+    @cached_property
+    def driver_nodes(self) -> list[Node]:
+        """The nodes that the driver is for: those of pvctl, and those which ``module`` takes."""
+        found = {id(node) for node in self.pvctl_nodes}
+        if self.module is not None:
+            found |= {id(node) for node in self.tree.root.walk() if self.module.takes(self.linux, node)}
+        return [node for node in self.tree.root.walk() if id(node) in found]
+
+    def is_soc(self, node: Node) -> bool:
+        """Tell whether a node describes the SoC: its ``ranges`` are the window of its registers, CCSR."""
+        names = self.linux.strings(node, "compatible")
+        return next(self.linux.strings(node, "device_type"), "") == "soc" or any(
+            name.endswith("-immr") for name in names
+        )
+
+    @cached_property
+    def has_guts_reset(self) -> bool:
+        """Whether the kernel restarts the machine through the SoC's global utilities, too."""
+        return has_guts_reset(self.linux)
 
     @cached_property
     def pvctl_nodes(self) -> list[Node]:

@@ -103,14 +103,38 @@ def is_memory(tree: LinuxTree, node: Node, address: list[int]) -> bool:
     return not bus.flags or bool(address[0] & _MEMORY)
 
 
+def windows(tree: LinuxTree, bus_node: Node) -> list[Resource]:
+    """Return the physical addresses that the ``ranges`` of a bus pass on to it."""
+    if bus_node.parent is None:
+        return []
+    bus, upper = _bus(tree, bus_node), _bus(tree, bus_node.parent)
+    width = bus.address_cells + upper.address_cells + bus.size_cells
+    cells = cells_of(bus_node, "ranges")
+    found = []
+    for position in range(0, len(cells) - width + 1, width) if width else ():
+        row = cells[position : position + width]
+        size = number_of(row[width - bus.size_cells :])
+        try:
+            start = on_bus(tree, bus_node, row[: bus.address_cells])
+        except Untranslatable:
+            continue
+        found.append(Resource(start, start + size - 1))
+    return found
+
+
 def translate(tree: LinuxTree, node: Node, address: list[int]) -> int:
     """Return the physical address of an entry of ``reg`` (of_translate_address); raises Untranslatable.
 
     Of ``address``, as many cells count as the bus says.
     """
-    parent = node.parent
-    if parent is None:
+    if node.parent is None:
         raise Untranslatable(node, "the root has no address")
+    return on_bus(tree, node.parent, address)
+
+
+def on_bus(tree: LinuxTree, bus_node: Node, address: list[int]) -> int:
+    """Return the physical address of one on a bus; raises Untranslatable."""
+    parent = bus_node
     bus = _checked(tree, parent)
     address = address[: bus.address_cells]
     while parent.parent is not None:

@@ -21,7 +21,8 @@ _MPIC_SOURCES = 256
 #: The vectors of its timers, which are mapped without a look at the number of sources.
 _LARGE_VECTOR_TIMERS = range(2035, 2043)
 _MPIC = (Match(device_type="open-pic"), Match(compatible="open-pic"))
-_SENSES = ("rising edge", "low level", "high level", "falling edge")
+HIGH_LEVEL = "high level"
+_SENSES = ("rising edge", "low level", HIGH_LEVEL, "falling edge")
 
 
 class Interrupt(NamedTuple):
@@ -75,7 +76,7 @@ class Interrupts:
             return NoInterrupt("its interrupt specifier has no cells")
         source = cells[0]
         sense = _SENSES[cells[1] & 3] if len(cells) > 1 else ""
-        if not self._exists(source):
+        if not self.exists(source):
             return NoInterrupt(f"the MPIC has no source {source}")
         before = self._mapped.get(source)
         if before and sense and before != sense:
@@ -84,9 +85,14 @@ class Interrupts:
         self._mapped[source] = sense or before or ""
         return Interrupt(self.mpic, source, sense)
 
-    def _exists(self, source: int) -> bool:
+    def exists(self, source: int) -> bool:
         """Tell whether the MPIC has an input of this number (mpic_host_map)."""
         return source < _MPIC_SOURCES or source in _LARGE_VECTOR_TIMERS
+
+    def specifier(self, node: Node) -> tuple[Node, list[int]] | None:
+        """Return where the node's first interrupt goes, and its cells; None where Linux finds none."""
+        found = self._parse(node)
+        return None if isinstance(found, NoInterrupt) else found
 
     def _parse(self, node: Node) -> tuple[Node, list[int]] | NoInterrupt:
         """Return the controller and the specifier of the first interrupt (of_irq_parse_one)."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from paradrive_tools.lint.linux.population import Population
     from paradrive_tools.lint.linux.tree import LinuxTree
 
+
 class Claim(NamedTuple):
     """A range that is busy, as /proc/iomem shows it, and whose it is."""
 
@@ -31,7 +32,9 @@ class Claims:
         self.memory = memory(tree)
         self._claims = [Claim(region, "RAM") for region in self.memory]
         #: The nodes of built-in drivers, which have claimed their registers.
-        self.serial_ports = [device.node for device in population.devices if is_serial_port(tree, device.node)]
+        self.serial_ports = [
+            device.node for device in population.devices if is_serial_port(tree, device.node)
+        ]
         for node in self.serial_ports:
             for resource in resources(tree, node)[:1]:
                 self.claim(resource, node.path)
@@ -59,6 +62,15 @@ def memory(tree: LinuxTree) -> list[Resource]:
         if _is_memory(tree, node):
             name = "linux,usable-memory" if "linux,usable-memory" in node.properties else "reg"
             found += _regions(tree, cells_of(node, name))
+    return found
+
+
+def reserved_memory(tree: LinuxTree) -> list[Resource]:
+    """Return the RAM that the tree reserves: in its header, and in /reserved-memory."""
+    found = [Resource(address, address + size - 1) for address, size in tree.reservations if size]
+    for node in tree.root.children:
+        if node.name == "reserved-memory":
+            found += [region for child in node.children for region in resources(tree, child)]
     return found
 
 

@@ -33,6 +33,8 @@ class LinuxTree:
         self.root = tree.root
         #: What the ``reg`` of the CPU that boots must be, as the blob's header says.
         self.boot_cpu = tree.boot_cpu
+        #: The RAM which the blob's header reserves (/memreserve/), as address and size in bytes.
+        self.reservations = tuple(tree.reservations)
         self._phandles: dict[int, Node] = {}
         for node in tree.root.walk():
             phandle = self._phandle(node)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rules about names: of nodes, and of what they are compatible with."""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+from paradrive_tools.lint.finding import Severity
+from paradrive_tools.lint.linux.address import entries
+from paradrive_tools.lint.linux.population import device_name
+from paradrive_tools.lint.pvctl_driver import COMPATIBLE
+from paradrive_tools.lint.rule import Problem, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from paradrive.machine.devicetree import Node
+    from paradrive_tools.lint.subject import Subject
+
+#: Names that are as much alike as this were meant to be the same; 1 is equal.
+_ALIKE = 0.85
+
+
+@rule("compatible-missing", Severity.ERROR, hint=f'Add compatible = "{COMPATIBLE[0]}";')
+def compatible_missing(subject: Subject) -> Iterator[Problem]:
+    """A node that is called pvctl does not say what it is compatible with.
+
+    Drivers are found by ``compatible`` alone; the name of a node is for people. Without it, the kernel
+    makes a device of the node, for which there is no driver.
+    """
+    for node in subject.pvctl_nodes:
+        if not node.properties.get("compatible"):
+            yield Problem(node, "has no compatible", "compatible")
+
+
+@rule("compatible-unknown", Severity.ERROR, hint=f'Write compatible = "{COMPATIBLE[0]}";')
+def compatible_unknown(subject: Subject) -> Iterator[Problem]:
+    """A node is compatible with something that looks like the driver's name for it, but is not.
+
+    The kernel compares the whole string, but for the case of its letters. A driver whose table does not
+    have it does not bind, and nothing says so.
+    """
+    for node in subject.tree.root.walk():
+        names = list(subject.linux.strings(node, "compatible"))
+        if not names or subject.linux.is_compatible(node, COMPATIBLE):
+            continue
+        if node in subject.pvctl_nodes or any(map(_is_alike, names)):
+            yield Problem(
+                node, f"is compatible with {', '.join(names)}, not with {COMPATIBLE[0]}", "compatible"
+            )
+
+
+def _is_alike(name: str) -> bool:
+    return any(SequenceMatcher(None, name[:80], known).ratio() >= _ALIKE for known in COMPATIBLE)
+
+
+@rule("unit-address", Severity.WARNING, hint="Write the first address of reg behind the @, in lower case.")
+def unit_address(subject: Subject) -> Iterator[Problem]:
+    """The unit address in a node's name is not the address in its ``reg``.
+
+    The Devicetree specification (2.2.1.1) wants the two equal, and no unit address without ``reg``. The
+    kernel does not compare them; people, and tools that look for nodes by name, do.
+    """
+    for node in subject.driver_nodes:
+        _, at, text = node.name.partition("@")
+        address = next((cells for cells, _ in entries(subject.linux, node)), None)
+        if address is None:
+            if at and "reg" not in node.properties:
+                yield Problem(node, f"has the unit address {text}, but no reg")
+            continue
+        number = 0
+        for cell in address:
+            number = number << 32 | cell
+        if text != f"{number:x}":
+            yield Problem(node, f"its unit address should be {number:x}, not {text or 'missing'}")
+
+
+@rule(
+    "duplicate-node",
+    Severity.ERROR,
+    hint="Remove one, or give each a name, a unit address and a reg of its own.",
+)
+def duplicate_node(subject: Subject) -> Iterator[Problem]:
+    """Two nodes have the same path, or their devices the same name.
+
+    Of two siblings with one name, paths and aliases reach only the first. The kernel names a device by its
+    translated address and its node's name ("f00000000.pvctl") and makes no second one of a name that exists:
+    "sysfs: cannot create duplicate filename".
+    """
+    seen: dict[str, Node] = {}
+    for node in subject.driver_nodes:
+        first = seen.setdefault(device_name(subject.linux, node), node)
+        if first is not node:
+            yield Problem(node, f"its device has the name {device_name(subject.linux, node)} of {first.path}")
+        if node.parent is not None and sum(other.name == node.name for other in node.parent.children) > 1:
+            yield Problem(node, f"{node.parent.path} has two children of this name")

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rules about where in the tree, and in the physical address space, a paravirtual device may be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paradrive_tools.lint.finding import Severity
+from paradrive_tools.lint.linux.address import resources, windows
+from paradrive_tools.lint.linux.population import populate
+from paradrive_tools.lint.linux.resources import memory, reserved_memory
+from paradrive_tools.lint.pvctl_driver import COMPATIBLE
+from paradrive_tools.lint.rule import Problem, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from paradrive.machine.devicetree import Node
+    from paradrive_tools.lint.subject import Subject
+
+
+@rule(
+    "in-soc-node",
+    Severity.ERROR,
+    hint="Move the node to a bus of the hypervisor's own, such as /platform@f00000000.",
+)
+def in_soc_node(subject: Subject) -> Iterator[Problem]:
+    """A paravirtual device is described as a part of the SoC.
+
+    The SoC's node describes a chip: what is in it, and where, is in the chip's reference manual. A device
+    that a hypervisor adds is not in that manual. Placed there it takes an address that the chip, or its
+    next revision, uses for something else, and it is found by software which knows the chip rather than
+    the tree.
+
+    The device belongs on a bus of its own, outside the SoC's node and outside its registers. On ppce500
+    that is the platform bus, /platform@f00000000.
+    """
+    for node in subject.driver_nodes:
+        soc = next((above for above in _ancestors(node) if subject.is_soc(above)), None)
+        if soc is not None:
+            yield Problem(node, f"is a paravirtual device inside the SoC's node {soc.path}")
+
+
+@rule(
+    "in-ccsr-window",
+    Severity.ERROR,
+    hint="Choose an address outside the SoC's registers, such as one on the platform bus.",
+)
+def in_ccsr_window(subject: Subject) -> Iterator[Problem]:
+    """A paravirtual device lies among the registers of the SoC (CCSR) without being one of them.
+
+    The SoC decodes every address of its configuration, control and status registers (CCSR) itself,
+    whether a register is there or not. What another node claims there is at best unreachable, and at
+    worst two devices answer: the tree shows the window in the ``ranges`` of the SoC's node.
+
+    A device that is described inside the SoC's node is the business of the rule in-soc-node.
+    """
+    for soc in filter(subject.is_soc, subject.tree.root.walk()):
+        for window in windows(subject.linux, soc):
+            for node in subject.driver_nodes:
+                if soc in _ancestors(node):
+                    continue
+                for resource in resources(subject.linux, node):
+                    if resource.overlaps(window):
+                        yield Problem(node, f"{resource} lies in CCSR, which is {window}", "reg")
+
+
+@rule(
+    "not-on-a-populated-bus",
+    Severity.ERROR,
+    hint='Put the node on a bus with compatible = "simple-bus", which is at the root or on such a bus.',
+)
+def not_on_a_populated_bus(subject: Subject) -> Iterator[Problem]:
+    """No platform device is made of the node, so no driver ever sees it.
+
+    On PowerPC the kernel does not make devices of all nodes. The platform's code walks down from the root
+    through the buses that it knows (of_platform_bus_probe() with mpc85xx_common_ids: "simple-bus", the
+    SoC, and a few more), and makes devices of their children. A node directly under the root, under a
+    device, under /cpus or /chosen, or under a bus of another kind is part of the tree in /sys/firmware,
+    but not a device.
+
+    A node that is left out because of its ``status`` is no finding: it says so itself.
+    """
+    population = populate(subject.linux)
+    devices = {device.node.path for device in population.devices}
+    for node in subject.driver_nodes:
+        wanted = all(subject.linux.is_available(at) for at in (node, *_ancestors(node)))
+        if wanted and node.path not in devices:
+            reason = population.left_out.get(node.path, "it is the root")
+            yield Problem(node, f"does not become a device: {reason}")
+
+
+@rule(
+    "board-imitation",
+    Severity.ERROR,
+    hint="Use a machine that its device tree describes completely, such as ppce500.",
+)
+def board_imitation(subject: Subject) -> Iterator[Problem]:
+    """A machine that imitates a real board has a paravirtual device.
+
+    mpc8544ds is the MPC8544DS board as Freescale built it: software for that board knows its layout from
+    the board's manual and not from a tree. A hypervisor that adds a device to it runs a board that does
+    not exist. Machines like ppce500, on the other hand, are made for guests: nothing is where it is but
+    for the tree.
+    """
+    if not any(name in subject.board.models for name in COMPATIBLE):
+        for node in subject.driver_nodes:
+            yield Problem(node, f"is a paravirtual device on {subject.board.name}, which imitates a board")
+
+
+@rule("in-ram", Severity.ERROR, hint="Choose an address that no memory node covers.")
+def in_ram(subject: Subject) -> Iterator[Problem]:
+    """A device's registers lie in memory which the kernel manages.
+
+    The kernel enters all RAM of the memory nodes in its list of resources as busy ("System RAM" in
+    /proc/iomem), and so the driver's devm_ioremap_resource() fails with -EBUSY. Were it not so, the kernel
+    would keep its own data there.
+    """
+    reserved = reserved_memory(subject.linux)
+    for node in subject.driver_nodes:
+        for resource in resources(subject.linux, node):
+            ram = next((region for region in memory(subject.linux) if region.overlaps(resource)), None)
+            if ram is not None and not any(region.overlaps(resource) for region in reserved):
+                yield Problem(node, f"{resource} lies in RAM, which is {ram}", "reg")
+
+
+@rule(
+    "in-reserved-memory",
+    Severity.ERROR,
+    hint="Choose an address outside of RAM: reserved memory is the kernel's, too.",
+)
+def in_reserved_memory(subject: Subject) -> Iterator[Problem]:
+    """A device's registers lie in RAM that has been reserved for them.
+
+    A reservation (/memreserve/, or a child of /reserved-memory) keeps the kernel's allocator away from
+    RAM, but the RAM is still the kernel's, busy in its list of resources: the driver's
+    devm_ioremap_resource() fails with -EBUSY. Registers are not memory: they have no place in a memory
+    node at all.
+    """
+    for node in subject.driver_nodes:
+        for resource in resources(subject.linux, node):
+            for region in reserved_memory(subject.linux):
+                if region.overlaps(resource):
+                    yield Problem(node, f"{resource} lies in reserved memory, which is {region}", "reg")
+
+
+@rule("overlaps-device", Severity.ERROR, hint="Give each device addresses of its own.")
+def overlaps_device(subject: Subject) -> Iterator[Problem]:
+    """Two devices claim the same addresses.
+
+    One driver gets the range and the other one -EBUSY, in the order in which they probe; or, where the first
+    does not claim its range, both talk to whichever device answers.
+    """
+    others = [
+        (node, resource)
+        for node in subject.tree.root.walk()
+        if "device_type" not in node.properties or node.properties["device_type"] != b"memory\0"
+        for resource in resources(subject.linux, node)
+    ]
+    for node in subject.driver_nodes:
+        related = {node.path, *(at.path for at in _ancestors(node)), *(at.path for at in node.walk())}
+        for resource in resources(subject.linux, node):
+            for other, taken in others:
+                if taken.overlaps(resource) and other.path not in related:
+                    yield Problem(node, f"{resource} overlaps {other.path}, which is at {taken}", "reg")
+
+
+def _ancestors(node: Node) -> Iterator[Node]:
+    while node.parent is not None:
+        node = node.parent
+        yield node
