@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 from paradrive.machine.inputs import InputError
 from paradrive_tools import bench, exit_status, fidelity, run
+from paradrive_tools.lint import command as lint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (run, bench, fidelity)
+COMMANDS = (run, lint, bench, fidelity)
 
 
 class OneLineParser(argparse.ArgumentParser):

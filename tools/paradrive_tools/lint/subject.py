@@ -27,7 +27,7 @@ class Subject:
     """One tree to be linted.
 
     ``name`` is what it is called in findings; ``source_map`` tells where in the sources its nodes are, empty
-    for a blob; ``compiler_findings`` are what dtc has said already when it compiled the source, None for a blob.
+    for a blob; ``compiler_findings`` are what dtc said when it compiled the source, None for a blob.
     ``module`` is the driver to go with the tree, ``kernel`` the one that boots with it, ``configuration`` the
     one that the driver is to be built with; None where it is not given, and nothing is said of it.
     """

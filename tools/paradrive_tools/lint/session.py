@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Executing ``paradrive lint``: from files to reports."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from paradrive.machine.blob import DeviceTreeError
+from paradrive.machine.board import BOARDS, board_named
+from paradrive.machine.devicetree import DeviceTree
+from paradrive.machine.inputs import InputError
+from paradrive.machine.machine import cpu_named
+from paradrive_tools import exit_status
+from paradrive_tools.lint.command import EXIT_FINDINGS
+from paradrive_tools.lint.finding import Finding, Location, Severity
+from paradrive_tools.lint.formats import FORMATS
+from paradrive_tools.lint.lint import in_order, lint
+from paradrive_tools.lint.pages import all_pages, page_of
+from paradrive_tools.lint.prediction import predict
+from paradrive_tools.lint.report import Expectation, Report
+from paradrive_tools.lint.source import Source, read_tree
+from paradrive_tools.lint.subject import Subject
+from paradrive_tools.run import DEFAULT_CPU, DEFAULT_MACHINE
+
+if TYPE_CHECKING:
+    import argparse
+
+    from paradrive.machine.board import Board
+    from paradrive_tools.lint.configuration import Configuration
+    from paradrive_tools.lint.kernel import Kernel
+    from paradrive_tools.lint.module import Module
+
+
+class Companions(NamedTuple):
+    """What the trees are linted together with; ``board`` is None where each tree tells its own."""
+
+    board: Board | None = None
+    module: Module | None = None
+    kernel: Kernel | None = None
+    configuration: Configuration | None = None
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Do what the command line asks for and return the exit status."""
+    if options.list_rules:
+        for page in all_pages():
+            print(f"{page.identifier:32} {page.summary}")
+        return 0
+    if options.explain is not None:
+        print(page_of(options.explain).text)
+        return 0
+    if not options.trees:
+        raise InputError("lint", "no tree given")
+    companions = _companions(options)
+    reports = []
+    status = 0
+    for name in options.trees:
+        try:
+            reports.append(report_on(read_tree(name), companions))
+        except InputError as error:
+            print(f"paradrive: error: {error}", file=sys.stderr)
+            status = exit_status.BAD_INPUT
+    print(FORMATS[options.format](reports), end="")
+    if status == 0 and any(report.findings for report in reports):
+        status = EXIT_FINDINGS
+    return status
+
+
+def _companions(options: argparse.Namespace) -> Companions:
+    board = board_named(options.machine) if options.machine is not None else None
+    if options.module is None and options.config is None:
+        return Companions(board)
+    from paradrive_tools.guest_build import BuildError
+    from paradrive_tools.guest_build.kernel import ensure_kernel
+    from paradrive_tools.lint.configuration import read_configuration
+    from paradrive_tools.lint.kernel import Kernel
+    from paradrive_tools.lint.module import Module
+
+    cpu = options.cpu or DEFAULT_CPU
+    cpu_named(cpu)
+    module = Module(options.module) if options.module is not None else None
+    try:
+        directory = ensure_kernel(cpu)
+        configuration = read_configuration(options.config, directory) if options.config is not None else None
+    except BuildError as error:
+        raise InputError("kernel", str(error)) from None
+    return Companions(board, module, Kernel(directory), configuration)
+
+
+def report_on(source: Source, companions: Companions) -> Report:
+    """Lint one tree, for the board that it is compatible with unless one is given.
+
+    Raises InputError when it is no tree.
+    """
+    try:
+        tree = DeviceTree(source.blob, source.name)
+    except DeviceTreeError as error:
+        if not source.findings:
+            raise
+        # dtc has complained, but has been forced to write what no machine can load.
+        refusal = Finding("unloadable", Severity.ERROR, error.reason, Location(source.name))
+        return Report(source.name, tuple(in_order([*source.findings, refusal])), failure=error.reason)
+    subject = Subject(
+        source.name,
+        source.blob,
+        tree,
+        companions.board or _board_of(tree),
+        source_map=source.source_map,
+        compiler_findings=source.findings,
+        module=companions.module,
+        kernel=companions.kernel,
+        configuration=companions.configuration,
+    )
+    findings = tuple(lint(subject))
+    prediction = predict(subject)
+    paravirtual = {node.path for node in subject.pvctl_nodes}
+    expectations = (
+        Expectation(
+            path,
+            probe.outcome,
+            probe.reason,
+            subject.source_map.locate(path),
+            is_paravirtual=path in paravirtual,
+        )
+        for path, probe in sorted(prediction.nodes.items())
+    )
+    return Report(source.name, findings, tuple(expectations), prediction.failure)
+
+
+def _board_of(tree: DeviceTree) -> Board:
+    """Return the board that the tree's root is compatible with, the default one where it is with none."""
+    compatible = tree.root.properties.get("compatible", b"").decode("latin-1").split("\0")
+    matching = (board for board in BOARDS.values() if board.root_compatible in compatible)
+    return next(matching, BOARDS[DEFAULT_MACHINE])
