@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from paradrive.guest.console import PANIC, Console
 from paradrive.guest.kernel_log import log_buffer, read_log
 from paradrive.guest.memory import GuestMemory
-from paradrive.guest.symbols import Symbols
 from paradrive.machine.boot import Initrd
 from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
@@ -36,10 +35,9 @@ NO_DRIVER = "no driver"
 DRIVER = "pvctl"
 #: Four boots, in instructions.
 BUDGET = 40_000_000
+#: How often to look whether the guest has said all: one that has panicked, or cannot power off, never ends.
+_SLICE = 2_000_000
 _REPORT = "/bin/report_devices"
-#: Where a guest ends that cannot say so to its machine: there may be no pvctl.
-_ENDS = ("machine_halt", "machine_power_off", "machine_restart")
-_LONGEST_MESSAGE = 80
 _END = "devices: end;"
 _DEVICE = re.compile(
     r"device: (?P<path>/[^;]*) [^ ;]+ (?:driver (?P<driver>[^ ;]+)|probe -(?P<errno>\d+)|no driver);"
@@ -70,47 +68,22 @@ def observe(blob: bytes, cpu: str = "e500v2", machine: str = "ppce500") -> Obser
 
     Raises InputError when no machine can be made of the tree, BuildError when the guest cannot be built.
     """
-    kernel = _kernel(cpu)
-    console = Console()
-    guest = Machine(_configuration(DeviceTree(blob, "the tree"), cpu, machine), console.transmit)
-    memory = GuestMemory(guest)
-    panics: list[str] = []
-
-    def panicked() -> None:
-        panics.append(f"{PANIC}: {_string(memory, guest.vcpu.state.gpr[3])}")
-        guest.interrupt()
-
-    guest.vcpu.set_breakpoint(kernel.panic, panicked)
-    for end in kernel.ends:
-        guest.vcpu.set_breakpoint(end, guest.interrupt)
-    outcome = guest.run(BUDGET, reset_limit=0)
-    log = read_log(memory, kernel.log)
+    guest = Machine(_configuration(DeviceTree(blob, "the tree"), cpu, machine), Console().transmit)
+    memory, buffer = GuestMemory(guest), _log_buffer(cpu)
+    for _ in range(BUDGET // _SLICE):
+        outcome = guest.run(_SLICE, reset_limit=0)
+        log = read_log(memory, buffer)
+        if _END in log or PANIC in log or not isinstance(outcome, NoProgress):
+            break
     guest.destroy()
     if _END in log:
         return Observation(MappingProxyType(_devices(log)), None, log)
-    return Observation(MappingProxyType({}), panics[0] if panics else _failure(outcome), log)
-
-
-class _Kernel(NamedTuple):
-    """Where to look in a kernel, by addresses: its log, where it panics, and where it comes to an end."""
-
-    log: LogBuffer
-    panic: int
-    ends: tuple[int, ...]
+    return Observation(MappingProxyType({}), _failure(log, outcome), log)
 
 
 @cache
-def _kernel(cpu: str) -> _Kernel:
-    elf = _guest(cpu).kernel.read_bytes()
-    symbols = Symbols.read(elf)
-    return _Kernel(log_buffer(elf), symbols.address("panic"), tuple(map(symbols.address, _ENDS)))
-
-
-def _string(memory: GuestMemory, address: int) -> str:
-    """Return the text that the kernel has at an effective address."""
-    physical = memory.physical(address)
-    text = b"" if physical is None else memory.read(physical, _LONGEST_MESSAGE)
-    return text.partition(b"\0")[0].decode("ascii", "replace")
+def _log_buffer(cpu: str) -> LogBuffer:
+    return log_buffer(_guest(cpu).kernel.read_bytes())
 
 
 def _configuration(tree: DeviceTree, cpu: str, machine: str) -> Configuration:
@@ -148,11 +121,14 @@ def _errno_name(number: int) -> str:
     return _ERRNO_NAMES.get(number, str(number))
 
 
-def _failure(outcome: Outcome) -> str:
+def _failure(log: str, outcome: Outcome) -> str:
     """Say why a guest has reported nothing."""
+    panic = next((line[line.index(PANIC) :] for line in log.splitlines() if PANIC in line), None)
+    if panic is not None:
+        return panic
     match outcome:
-        case NoProgress(reason=reason):
-            return reason
+        case NoProgress():
+            return f"it has come to no end in {BUDGET} instructions"
         case ResetLimit():
             return "it has reset itself"
         case Panicked(message=message):
