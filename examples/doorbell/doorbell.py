@@ -5,15 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive.devices.interrupt import InterruptLine
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import W1C, Register
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from paradrive.machine.devicetree import Node
-    from paradrive.machine.wiring import Wiring
 
 
 class Doorbell(RegisterDevice):
@@ -22,10 +18,6 @@ class Doorbell(RegisterDevice):
     compatible = ("acme,doorbell",)
 
     RUNG = Register(0x00, W1C, "Bit 0: somebody is at the door; writing 1 answers.")
-
-    def __init__(self, interrupt: InterruptLine) -> None:
-        super().__init__()
-        self._interrupt = interrupt
 
     def ring(self) -> None:
         """Ring, as the host does."""
@@ -48,9 +40,4 @@ class Doorbell(RegisterDevice):
         self._update_interrupt()
 
     def _update_interrupt(self) -> None:
-        self._interrupt.set(self.RUNG != 0)
-
-
-def connect_doorbell(wiring: Wiring, node: Node) -> Doorbell:
-    """Connect the doorbell to the interrupt that its node in the device tree names."""
-    return Doorbell(wiring.first_interrupt(node) or InterruptLine())
+        self.interrupt.set(self.RUNG != 0)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from doorbell import Doorbell, connect_doorbell
+from doorbell import Doorbell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ ANSWER = "doorbell f00001000.doorbell: somebody is at the door"
 @pytest.fixture
 def guest(boot: Callable[..., Guest]) -> Guest:
     """Return a guest that has booted and is idle."""
-    guest = boot(append="act=idle", models={"acme,doorbell": connect_doorbell})
+    guest = boot(append="act=idle")
     guest.run()
     return guest
 

@@ -7,6 +7,8 @@ import abc
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from paradrive.devices.interrupt import InterruptLine
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -69,7 +71,9 @@ class Device(abc.ABC):
     #: Version of the saved state; raise it when an older model could not understand the state any more.
     state_version: ClassVar[int] = 1
 
-    def __init__(self) -> None:
+    def __init__(self, interrupt: InterruptLine | None = None) -> None:
+        #: The line of its interrupt; without one, a line that leads nowhere.
+        self.interrupt = interrupt or InterruptLine()
         #: Names the device in messages and traces; the machine puts the tree's node name here.
         self.name = type(self).__name__.lower()
         self.guest_errors = GuestErrorLog()

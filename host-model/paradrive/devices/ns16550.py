@@ -140,9 +140,8 @@ class Ns16550(RegisterDevice):
     MSR = Register(6, RO, "Modem status; reading clears changes.", width=1, reset=0xB0, fields=ModemStatus)
     SCR = Register(7, RW, "Scratch.", width=1)
 
-    def __init__(self, interrupt: InterruptLine, transmit: Callable[[int], None]) -> None:
-        super().__init__()
-        self._interrupt = interrupt
+    def __init__(self, interrupt: InterruptLine | None, transmit: Callable[[int], None]) -> None:
+        super().__init__(interrupt)
         #: Called with each byte sent; who listens later on may take the place of the first.
         self.transmit = transmit
         self._input: deque[int] = deque()
@@ -319,4 +318,4 @@ class Ns16550(RegisterDevice):
         return InterruptIdentification.NONE
 
     def _update_interrupt(self) -> None:
-        self._interrupt.set(self.IER != 0 and self._cause() != InterruptIdentification.NONE)
+        self.interrupt.set(self.IER != 0 and self._cause() != InterruptIdentification.NONE)

@@ -154,13 +154,12 @@ class Pvctl(RegisterDevice):
         features: int = ALL_FEATURES,
         version: int = VERSION_1_0,
     ) -> None:
-        super().__init__()
+        super().__init__(interrupt)
         self.VERSION = version
         self.FEATURES = int(features)
         #: The machine sets it when it starts the guest; ``reset`` leaves it alone.
         self.boot_reason = BootReason.COLD
         self._commands: deque[CommandRecord] = deque(maxlen=self.COMMANDS_KEPT)
-        self._interrupt = interrupt
         self._host = host
 
     @property
@@ -246,5 +245,4 @@ class Pvctl(RegisterDevice):
         return int(self.boot_reason) if self.ENABLE & Feature.BOOT_REASON else 0
 
     def _update_interrupt(self) -> None:
-        if self._interrupt is not None:
-            self._interrupt.set(self.EVENT & self.EVENT_MASK != 0)
+        self.interrupt.set(self.EVENT & self.EVENT_MASK != 0)

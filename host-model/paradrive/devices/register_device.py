@@ -11,6 +11,8 @@ from paradrive.devices.registers import Declaration, RegisterArray
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from paradrive.devices.interrupt import InterruptLine
+
 
 class RegisterDevice(Device):
     """A device whose registers are declared as class attributes."""
@@ -29,8 +31,8 @@ class RegisterDevice(Device):
             register.name: register for register in cls.registers if not register.constant
         }
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, interrupt: InterruptLine | None = None) -> None:
+        super().__init__(interrupt)
         self._readable: dict[int, tuple[Declaration, int]] = {}
         self._writable: dict[int, tuple[Declaration, int]] = {}
         for register in self.registers:

@@ -1,30 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The boards: which tree each accepts, and how the nodes of a tree become devices.
+"""The boards: what each has, and how the nodes of a tree become devices.
 
-To give the machines a new device, write its class, a function here which connects one, and an entry
-in ``PARAVIRTUAL_MODELS`` (or in ``CHIP_MODELS``, if it is part of a real chip). A test that brings a device
-of its own hands both to the machine as ``Configuration.models``; examples/doorbell is one.
+A device of one's own needs nothing here (see `device_models`). To make it part of a board, enter its class
+into ``PARAVIRTUAL_MODELS``, or into ``CHIP_MODELS``, if it is part of a real chip.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devices.guts import Guts
-from paradrive.devices.interrupt import InterruptLine
 from paradrive.devices.mpic import MPIC_2_0, MPIC_4_2, Mpic, MpicModel
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import Pvctl
 from paradrive.machine.blob import DeviceTreeError
+from paradrive.machine.device_models import create_device, find_model
 from paradrive.machine.devicetree import Region
 from paradrive.machine.inputs import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from paradrive.devices.bus import Bus
     from paradrive.devices.device import Device
+    from paradrive.machine.device_models import Model
     from paradrive.machine.devicetree import DeviceTree, Node
     from paradrive.machine.wiring import Wiring
 
@@ -45,8 +46,7 @@ def connect_mpic(model: MpicModel, wiring: Wiring, node: Node) -> Device:
 
 def connect_ns16550(wiring: Wiring, node: Node) -> Device:
     """Connect a UART: to the console if it is the tree's, otherwise nobody listens to its output yet."""
-    interrupt = wiring.first_interrupt(node) or InterruptLine()
-    port = Ns16550(interrupt, lambda byte: None)
+    port = Ns16550(wiring.first_interrupt(node), lambda byte: None)
     wiring.serial_ports.setdefault(node.path, port)
     if node is wiring.console_node:
         wiring.console = port
@@ -65,11 +65,8 @@ def connect_pvctl(wiring: Wiring, node: Node) -> Device:
     return Pvctl(wiring.first_interrupt(node), wiring.surroundings.pvctl_host)
 
 
-Connect = Callable[["Wiring", "Node"], "Device"]
-
-
-def _by_compatible(*models: tuple[type[Device], Connect]) -> dict[str, Connect]:
-    return {compatible: connect for device, connect in models for compatible in device.compatible}
+def _by_compatible(*models: tuple[type[Device], Model]) -> dict[str, Model]:
+    return {compatible: model for device, model in models for compatible in device.compatible}
 
 
 #: What all chips of the MPC85xx family contain, but for the MPIC.
@@ -78,7 +75,7 @@ CHIP_MODELS = _by_compatible((Ns16550, connect_ns16550), (Guts, connect_guts))
 PARAVIRTUAL_MODELS = _by_compatible((Pvctl, connect_pvctl))
 
 
-def _mpic(model: MpicModel) -> dict[str, Connect]:
+def _mpic(model: MpicModel) -> dict[str, Model]:
     return _by_compatible((Mpic, partial(connect_mpic, model)))
 
 
@@ -92,7 +89,7 @@ class Board(NamedTuple):
     name: str
     cpus: tuple[str, ...]
     root_compatible: str
-    models: Mapping[str, Connect]
+    models: Mapping[str, Model]
     powers_off: bool
 
     def check_cpu(self, cpu: str) -> None:
@@ -121,6 +118,10 @@ BOARDS = {
         ),
     )
 }
+
+
+#: What is part of one board is not added to another.
+_OF_BOARDS = frozenset(name for board in BOARDS.values() for name in board.models)
 
 
 def board_named(name: str) -> Board:
@@ -164,23 +165,19 @@ def _device_nodes(bus_node: Node, board: Board) -> Iterator[Node]:
         if node.name == "cpus" or not node.is_enabled:
             continue
         is_simple_bus = not node.compatible or "simple-bus" in node.compatible
-        if _model(board, node) is not None or not is_simple_bus:
+        if not is_simple_bus or not board.models.keys().isdisjoint(node.compatible):
             yield node
         # Whatever a bus is compatible with: its devices are in the CPU's address space if it translates.
         if is_simple_bus or "ranges" in node.properties:
             yield from _device_nodes(node, board)
 
 
-def _model(board: Board, node: Node) -> Connect | None:
-    return next((board.models[name] for name in node.compatible if name in board.models), None)
-
-
 def _create(board: Board, node: Node, wiring: Wiring, bus: Bus) -> Device:
-    connect = _model(board, node)
-    if connect is None:
+    model = find_model(node, board.models, _OF_BOARDS)
+    if model is None:
         raise node.error(f"{board.name} has no model of {', '.join(node.compatible)!r:.200}")
     address, size = _vacant_region(bus, node, wiring.warn)
-    device = connect(wiring, node)
+    device = create_device(model, wiring, node)
     device.name = node.name
     bus.map_device(address, size, device)
     return device

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from paradrive.devices.ns16550 import Ns16550
-    from paradrive.machine.board import Connect
+    from paradrive.machine.device_models import Model
     from paradrive.machine.devicetree import DeviceTree
     from paradrive.machine.elf_kernel import Kernel
 
@@ -36,7 +36,8 @@ class Configuration(NamedTuple):
     """What a machine is made of.
 
     ``memory_size`` in bytes overrides the tree's memory nodes, ``command_line`` its kernel arguments.
-    ``models`` are device models besides the board's, by the ``compatible`` string of their nodes.
+    ``models`` are device models besides the board's, by the ``compatible`` string of their nodes; a class
+    that is the only one for such a string needs not be among them.
     """
 
     tree: DeviceTree
@@ -47,7 +48,7 @@ class Configuration(NamedTuple):
     memory_size: int | None = None
     command_line: str | None = None
     engine: Literal["compiled", "reference"] = "compiled"
-    models: Mapping[str, Connect] = MappingProxyType({})
+    models: Mapping[str, Model] = MappingProxyType({})
 
 
 def cpu_named(name: str) -> CpuModel:
@@ -169,7 +170,7 @@ class Machine(RunLoop):
         transmit: Callable[[int], None],
         *,
         engine: Literal["compiled", "reference"] = "compiled",
-        models: Mapping[str, Connect] = MappingProxyType({}),
+        models: Mapping[str, Model] = MappingProxyType({}),
     ) -> Machine:
         """Return a machine that continues where one was saved, in whichever process and with either engine.
 

@@ -37,7 +37,7 @@ from paradrive.machine.state_file import Contents, parse_object, read, write
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from paradrive.machine.board import Connect
+    from paradrive.machine.device_models import Model
 
 #: Bounds of what a file may make the host allocate: 1 GiB of RAM that is not empty, and the text of states.
 MAX_PAGES = 1 << 18
@@ -76,7 +76,7 @@ def load(
     transmit: Callable[[int], None],
     *,
     engine: Literal["compiled", "reference"] = "compiled",
-    models: Mapping[str, Connect],
+    models: Mapping[str, Model],
 ) -> Machine:
     """Return the machine that has been saved; `Machine.load` tells the rest."""
     contents = read(path)
@@ -110,7 +110,7 @@ def _changed_pages(machine: Machine) -> dict[int, bytes]:
 
 
 def _configuration(
-    path: str, contents: Contents, engine: Literal["compiled", "reference"], models: Mapping[str, Connect]
+    path: str, contents: Contents, engine: Literal["compiled", "reference"], models: Mapping[str, Model]
 ) -> Configuration:
     """Return what the machine is made of; InputError where this version cannot make it."""
     parts = contents.parts

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from paradrive.devices.bus import MmioAccess
     from paradrive.guest.source_lines import SourceLine
     from paradrive.guest.symbols import Symbols
-    from paradrive.machine.board import Connect
+    from paradrive.machine.device_models import Model
     from paradrive.testing.guest import GuestFiles
 
 
@@ -58,7 +58,7 @@ class Recipe(NamedTuple):
     modules: tuple[Path, ...] = ()
     machine: str = "ppce500"
     cpu: str = "e500v2"
-    models: tuple[tuple[str, Connect], ...] = ()
+    models: tuple[tuple[str, Model], ...] = ()
 
 
 class TracedAccess(NamedTuple):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from paradrive.machine.board import Connect
+    from paradrive.machine.device_models import Model
     from paradrive.machine.outcome import Outcome
 
 #: Twenty boots: what a test may take before it has failed.
@@ -40,7 +40,7 @@ class Guest(MachineView):
     """A machine that is about to enter its kernel; ``run`` boots it.
 
     ``append`` are kernel arguments; ``tree`` a device tree blob in place of the file's; ``models`` device
-    models of one's own: what connects one (see ``paradrive.machine.board``), by ``compatible`` string.
+    models of one's own: classes, or functions that connect one, by ``compatible`` string.
     What the devices offer may be changed before ``run``: ``guest.pvctl.VERSION = 2 << 16``.
     """
 
@@ -52,7 +52,7 @@ class Guest(MachineView):
         tree: bytes | None = None,
         machine: str = "ppce500",
         cpu: str = "e500v2",
-        models: Mapping[str, Connect] | None = None,
+        models: Mapping[str, Model] | None = None,
     ) -> None:
         self._console = Console()
         self.machine = Machine(

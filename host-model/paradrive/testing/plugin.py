@@ -10,6 +10,9 @@ Its arguments are those of ``paradrive.testing.booted.Recipe``, and ``dtb``: a b
 directory of the test or one that the ini option ``paradrive_dts_path`` names. Names of modules are relative
 to the test's directory. ``boot`` makes guests that have yet to boot.
 
+A device model is a class that says what it is ``compatible`` with. The classes which a test's file defines or
+imports are for the tests of that file.
+
 The files of the guest come from the options ``--paradrive-kernel``, ``--paradrive-initrd`` and
 ``--paradrive-dtb``, or from a fixture ``guest_files`` of the project's own. ``--paradrive-module`` names a
 module with debugging information, for reports with source lines; it may be given more than once.
@@ -25,6 +28,7 @@ import pytest
 from paradrive.testing import report as guest_report
 from paradrive.testing.booted import BootedGuest, Recipe
 from paradrive.testing.guest import Guest, GuestFiles
+from paradrive.testing.models import models_of_module
 from paradrive.testing.trees import TreeError, find_tree, tree_blob
 
 if TYPE_CHECKING:
@@ -72,7 +76,8 @@ def boot(request: pytest.FixtureRequest, guest_files: GuestFiles) -> Iterator[Ca
     guests = request.node.stash[_GUESTS] = []
 
     def make(files: GuestFiles = guest_files, **options: Any) -> Guest:
-        guest = Guest(files, **options)
+        models = models_of_module(request.module) | options.pop("models", {})
+        guest = Guest(files, models=models, **options)
         guests.append(guest)
         return guest
 
@@ -124,7 +129,8 @@ def _recipe(request: pytest.FixtureRequest, files: GuestFiles) -> Recipe:
             directories = [here, *request.config.getini(_DTS_PATH)]
             wanted["tree"] = tree_blob(find_tree(dtb, directories), directories)
         wanted["modules"] = tuple(here / module for module in wanted.get("modules", ()))
-        wanted["models"] = tuple(sorted(dict(wanted.get("models", {})).items()))
+        models = models_of_module(request.module) | dict(wanted.get("models", {}))
+        wanted["models"] = tuple(sorted(models.items(), key=lambda model: model[0]))
         return Recipe(files, **wanted)
     except (TreeError, TypeError) as error:
         raise pytest.UsageError(f"{request.node.nodeid}: marker guest: {error}") from None
