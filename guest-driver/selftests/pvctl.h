@@ -111,10 +111,14 @@ static inline unsigned long features_in_use(void)
 	return content ? strtoul(content, NULL, 16) : 0;
 }
 
-/* sleep() of nolibc may need a system call that the kernel lacks */
+/* What sleep() and poll() of nolibc call, a kernel without 32-bit times may lack */
 static inline void wait_milliseconds(int milliseconds)
 {
+#ifdef __NR_poll
 	my_syscall3(__NR_poll, NULL, 0, milliseconds);
+#else
+	poll(NULL, 0, milliseconds);
+#endif
 }
 
 /* For whoever reads what has been printed, before the guest ends */
