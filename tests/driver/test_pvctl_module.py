@@ -120,5 +120,5 @@ def test_the_driver_refuses_a_machine_that_lacks_the_device(guest: GuestFiles, t
     console = run_in_qemu(guest, "act=restart", tmp_path)
     assert "pvctl f00000000.pvctl: error -19: unknown device ID 0x00000000" in console
     assert "init: /lib/modules/pvctl.ko loaded" in console
-    assert "bound to" not in console
+    assert "init: pvctl bound to nothing" in console
     assert "reboot: Restarting system" in console
