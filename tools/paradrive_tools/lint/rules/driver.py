@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from paradrive_tools.lint.subject import Subject
 
 #: More of them say nothing new.
-_MAX_UNRESOLVED = 20
+_MAX_UNRESOLVED, _MAX_COMPATIBLE = 20, 20
 
 
 @rule(
@@ -131,13 +131,14 @@ def module_matches_no_node(subject: Subject) -> Iterator[Problem]:
     nodes = list(subject.tree.root.walk())
     if any(module.takes(subject.linux, node) for node in nodes):
         return
-    wanted = module.compatible
+    wanted = module.compatible[:_MAX_COMPATIBLE]
     names = " or ".join(map(repr, wanted)) or "no node at all"
-    message = f"the driver in {module.location.file} is for {names}, which no node of the tree is"
+    message = f"is for {names}, which no node of {subject.name} is"
     for node in nodes:
         for name in subject.linux.strings(node, "compatible"):
             if get_close_matches(name, wanted, n=1, cutoff=0.8):
-                yield Problem(node, f"{message}; this one is {name!r}", "compatible")
+                reason = f"is {name!r}, but the driver in {module.location.file} {message}"
+                yield Problem(node, reason, "compatible")
                 return
     yield Problem(None, message, location=module.location)
 
