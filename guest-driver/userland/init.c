@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The first process: loads the modules under test, tells which devices they
- * are bound to, runs the program that the word "run=" of the command line
- * names, and does what "act=" says. Built with the nolibc of the kernel
- * (tools/include/nolibc).
+ * are bound to, runs the programs that the word "run=" of the command line
+ * names, separated by commas, and does what "act=" says. Built with the nolibc
+ * of the kernel (tools/include/nolibc).
  */
 
 #include "bound_devices.h"
@@ -108,6 +108,18 @@ static void run_program(const char *path)
 	}
 }
 
+static void run_programs(char *paths)
+{
+	char *path, *next;
+
+	for (path = paths; path; path = next) {
+		next = strchr(path, ',');
+		if (next)
+			*next++ = '\0';
+		run_program(path);
+	}
+}
+
 /* Repeats each line of the console until one of them is an action itself */
 static const char *echo(void)
 {
@@ -132,14 +144,13 @@ int main(void)
 {
 	/* The kernel hands words that it does not know to init's environment */
 	const char *act = getenv("act");
-	const char *program = getenv("run");
+	char *programs = getenv("run");
 
 	mount_filesystem("proc", "/proc");
 	mount_filesystem("sysfs", "/sys");
 	mount_filesystem("devtmpfs", "/dev");
 	load_modules();
-	if (program)
-		run_program(program);
+	run_programs(programs);
 
 	if (!act)
 		act = "poweroff";
