@@ -122,15 +122,18 @@ def remembered_by(core: BareCore) -> int:
     def count(container: object) -> int:
         if isinstance(container, dict):
             return len(container) + sum(count(value) for value in container.values())
-        if isinstance(container, (list, set)):
+        if isinstance(container, (list, set, frozenset)):
             return len(container)
         return 0
 
-    return sum(count(value) for value in vars(core.vcpu.engine).values())
+    holders = [core.vcpu.engine, *vars(core.vcpu.engine).values()]
+    return sum(
+        count(value) for holder in holders if hasattr(holder, "__dict__") for value in vars(holder).values()
+    )
 
 
 def test_stores_stay_in_ram_when_the_notes_of_the_engine_run_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("paradrive.cpu.compiled.engine._NOTES", 3)
+    monkeypatch.setattr("paradrive.cpu.compiled.translations._NOTES", 3)
     core = BareCore("compiled")
     places = range(DATA, DATA + 8 * PAGE, PAGE)
     stores = [insn("stw", rS=4, rA=3, D=0), insn("stw", rS=4, rA=3, D=4)]

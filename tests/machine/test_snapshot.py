@@ -49,8 +49,42 @@ def test_restore_copies_back_only_what_was_stored_to(files: GuestFiles) -> None:
     stored = set(guest.machine.vcpu.stored_pages)
     assert 0 < len(stored) < 100
     guest.machine.restore(snapshot)
+    assert guest.machine.vcpu.stored_pages <= stored
+    # Those were only assumed to be stored to again.
+    guest.machine.restore(snapshot)
     assert not guest.machine.vcpu.stored_pages
     assert not differing_pages(guest.machine.snapshot(), snapshot)
+
+
+def test_runs_from_a_snapshot_are_equal_whatever_ran_before_them(files: GuestFiles) -> None:
+    """Each return keeps translations of the run before it, and pages that this one has stored to."""
+    guest = Guest(files, append="quiet")
+    snapshot = cut_at(guest, 5_000_000)
+    lengths = (300_000, 1_200_000, 40_000)
+    first = {length: state_after(guest, snapshot, length) for length in lengths}
+    for length in (*lengths, *reversed(lengths)):
+        assert state_after(guest, snapshot, length) == first[length]
+    guest.machine.restore(snapshot)
+    guest.machine.restore(snapshot)
+    assert not differing_pages(guest.machine.snapshot(), snapshot)
+
+
+def state_after(guest: Guest, snapshot: MachineSnapshot, instructions: int) -> dict[str, object]:
+    guest.machine.restore(snapshot)
+    guest.machine.vcpu.run(instructions)
+    return everything(guest.machine)
+
+
+def test_a_page_that_is_code_again_after_a_restore_is_executed_as_it_was(files: GuestFiles) -> None:
+    """The module's pages are stored to, executed, and something else after the return."""
+    guest = Guest(files)
+    snapshot = cut_at(guest, 5_000_000)
+    assert guest.run() == PoweredOff(0)
+    end = everything(guest.machine)
+    for _ in range(3):
+        guest.machine.restore(snapshot)
+        assert guest.run() == PoweredOff(0)
+        assert everything(guest.machine) == end
 
 
 def test_restore_undoes_a_reset(files: GuestFiles) -> None:

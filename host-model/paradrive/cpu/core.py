@@ -57,7 +57,8 @@ class Core:
     """Registers, MMU, timers and interrupt inputs of one core, and its view of memory.
 
     ``before_store(physical_page)`` is called when a page of RAM is about to be stored to for the first
-    time since ``forbid_stores`` or the start; ``flushed`` when translations have changed.
+    time since ``forbid_stores`` or the start; ``flushed`` when translations have changed, ``process_changed``
+    when only those of single processes have.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Core:
         #: The physical pages of RAM that have been stored to since the set was cleared last.
         self.stored_pages: set[int] = set()
         self.flushed: Callable[[TlbEntry | None], None] = lambda _entry: None
+        self.process_changed: Callable[[], None] = lambda: None
         self.unimplemented: Counter[str] = Counter()
         #: What is known of pages, by number, in the present privilege state; found by `page_at`.
         self.readable: dict[int, Page] = {}
@@ -112,17 +114,32 @@ class Core:
     # Memory
 
     def _translations_changed(self, entry: TlbEntry | None) -> None:
-        for kinds in self._pages.values():
-            for pages in kinds:
-                if entry is not None and entry.size == PAGE_SIZE:
+        if entry is None or entry.size > PAGE_SIZE:
+            self._forget_pages()
+        else:
+            for kinds in self._pages.values():
+                for pages in kinds:
                     pages.pop(entry.epn >> 12, None)
-                else:
-                    pages.clear()
         self.flushed(entry)
 
+    def _forget_pages(self) -> None:
+        for kinds in self._pages.values():
+            for pages in kinds:
+                pages.clear()
+
     def flush_translations(self) -> None:
-        """Forget all translations: the process ID, an address space or the bus has changed."""
+        """Forget all translations: an address space or the bus has changed."""
         self._translations_changed(None)
+
+    def flush_processes(self) -> None:
+        """Forget the translations that depend on the process ID, which has changed."""
+        self._forget_pages()
+        self.process_changed()
+
+    def state_replaced(self) -> None:
+        """Follow registers and TLBs that have been replaced; the engine sees to its translations."""
+        self.readable, self.writable, self.executable = self._pages[self.state.msr & MSR_PR]
+        self._forget_pages()
 
     def forbid_stores(self) -> None:
         """Have ``before_store`` called again for every page."""

@@ -93,7 +93,7 @@ def _write_pid(number: int) -> Callable[[Core, int], None]:
         value &= 0xFF
         if core.state.spr[number] != value:
             core.state.spr[number] = value
-            core.flush_translations()
+            core.flush_processes()
 
     return write
 

@@ -14,7 +14,7 @@ from paradrive.cpu.state import PENDING_RESET, PENDING_STOP, PENDING_WAIT, CoreS
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from paradrive.cpu.clock import Clock
     from paradrive.cpu.mmu import Mmu, TlbEntry
@@ -50,10 +50,13 @@ class Engine(Protocol):
     def remember(self, stored: Iterable[int]) -> None:
         """Have the next store to any page noticed: ``stored`` are the physical pages stored to until now."""
 
-    def recall(self, changed: Iterable[int]) -> None:
-        """Return to where ``remember`` was; these physical pages may hold something else now."""
+    def recall(self, changed: Collection[int]) -> Collection[int]:
+        """Follow the core, which has returned to where ``remember`` was; these physical pages have changed.
 
-    def restore_pages(self, ram: Memory, copy: Memory, numbers: Iterable[int]) -> set[int]:
+        Returns pages which may not be noticed when they are stored to.
+        """
+
+    def restore_pages(self, ram: Memory, copy: Memory, numbers: Iterable[int]) -> Iterable[int]:
         """Give pages of RAM, by physical number, their contents in ``copy``; return those that had others."""
 
 
@@ -81,10 +84,11 @@ class ReferenceEngine:
         """Have the next store to any page noticed."""
         self.core.forbid_stores()
 
-    def recall(self, changed: Iterable[int]) -> None:
-        """Nothing is kept beyond the core's translations."""
+    def recall(self, changed: Collection[int]) -> Collection[int]:
+        """Nothing is kept beyond the core's translations, and all stores are noticed."""
+        return ()
 
-    def restore_pages(self, ram: Memory, copy: Memory, numbers: Iterable[int]) -> set[int]:
+    def restore_pages(self, ram: Memory, copy: Memory, numbers: Iterable[int]) -> Iterable[int]:
         """Give pages of RAM, by physical number, their contents in ``copy``; return those that had others."""
         changed = set()
         for number in numbers:
@@ -199,7 +203,11 @@ class Vcpu:
 
     @property
     def stored_pages(self) -> set[int]:
-        """The physical pages of RAM stored to since the last snapshot or restore."""
+        """The physical pages of RAM stored to since the last snapshot or restore.
+
+        After a restore that includes those which earlier runs from the same snapshot have changed: to notice
+        each store takes longer than to look for a change at the next restore.
+        """
         return self.core.stored_pages
 
     def note_written(self, address: int, size: int) -> None:
@@ -231,30 +239,26 @@ class Vcpu:
         core, mmu = self.core, self.core.mmu
         changed = self._restore_pages(memories)
         core.breakpoints.clear()
-        old_msr = self.state.msr
         self.state.bytes[:_REGISTERS_SIZE] = snapshot.registers
         self.state.bytes[_FLOATING_POINT:] = snapshot.floating_point
         self._skipped = snapshot.skipped
         mmu.tlb0[:], mmu.tlb1[:] = snapshot.tlb0, snapshot.tlb1
         mmu.next_way = snapshot.next_way
-        core.msr_changed(old_msr)
-        core.flush_translations()
-        if snapshot is self._last_snapshot:
-            self.engine.recall(changed)
-        else:
+        core.state_replaced()
+        if snapshot is not self._last_snapshot:
             self.engine.forget()
             self.engine.remember(core.stored_pages)
             self._last_snapshot = snapshot
-        core.stored_pages.clear()
+        core.stored_pages = set(self.engine.recall(changed))
         core.timers.load(snapshot.timers)
 
     def _restore_pages(self, memories: Iterable[tuple[Memory, Memory]]) -> set[int]:
         """Return RAM to its contents in the copies; return the pages that had others."""
-        changed = set()
+        changed: set[int] = set()
         for ram, copy in memories:
             first, end = ram.base // PAGE_SIZE, (ram.base + ram.size) // PAGE_SIZE
             numbers = [number for number in self.core.stored_pages if first <= number < end]
-            changed |= self.engine.restore_pages(ram, copy, numbers)
+            changed.update(self.engine.restore_pages(ram, copy, numbers))
         return changed
 
     def save(self) -> dict[str, object]:

@@ -28,6 +28,8 @@ ENTRIES = ("run", "prepare_page", "restore_pages", "connect")
 _HASH = slice(24, 56)
 #: The code follows, at an offset that keeps the alignment of its constants.
 HEADER_SIZE = 64
+#: Files beside this one from which no code is made.
+_NOT_COMPILED = {"engine.py", "translations.py", "remembered.py", "tables.py", "code_pages.py"}
 
 METH_O = 0x0008
 
@@ -84,7 +86,7 @@ def _sources() -> Iterator[Path]:
     core, compiled = Path(cpu.__file__).parent, Path(__file__).parent
     yield from (core / "state.py", core / "models.py")
     for directory in (Path(isa.__file__).parent, compiled):
-        yield from (path for path in sorted(directory.glob("*.py")) if path.name != "engine.py")
+        yield from (path for path in sorted(directory.glob("*.py")) if path.name not in _NOT_COMPILED)
 
 
 @cache

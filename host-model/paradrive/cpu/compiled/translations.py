@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The translations that compiled code knows: tables which are filled when an access misses.
+
+Two promises hold for them: a page that holds decoded code is never writable without an exit, and a page that
+becomes writable loses its decoded code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paradrive.cpu.compiled.code_pages import MAX_CODE_PAGES, CodePages
+from paradrive.cpu.compiled.remembered import NOWHERE, Filled, Places, Remembered
+from paradrive.cpu.compiled.tables import (
+    ADDEND_QUAD,
+    CODE_QUAD,
+    DEVICE,
+    EMPTY_TABLES,
+    FETCH,
+    READ,
+    WORDS_OF_TABLE,
+    WRITE,
+    index_of,
+    tables_of,
+)
+from paradrive.cpu.mmu import Access, TlbEntry
+from paradrive.cpu.ports import PAGE_SIZE
+from paradrive.cpu.state import MSR_DS, MSR_IS, MSR_PR, NO_PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from paradrive.cpu.core import Core
+
+_MASK64 = (1 << 64) - 1
+#: How often it is noted where a page is mapped, before all is forgotten.
+_NOTES = 1 << 16
+
+
+class Translations:
+    """The tables of one core, filled from its TLBs, and the decoded code that they lead to.
+
+    ``prepare_page`` makes an empty page of decoded code at one host address for the RAM at another.
+    """
+
+    def __init__(self, core: Core, prepare_page: Callable[[int, int], None]) -> None:
+        self.core = core
+        self._words, self._quads = tables_of(core.state)
+        self._code_pages = CodePages(prepare_page)
+        #: What the tables hold after a return, and where that leads.
+        self._remembered = Remembered()
+        #: Which entries besides allow writing to, or fetching from, a physical page.
+        self._writers: Places = {}
+        self._fetchers: Places = {}
+        self._noted = 0
+        #: Indexes of further translations which are of one process.
+        self._private: set[int] = set()
+        #: What has been filled in since the last ``remember`` or ``recall``, and may be valid still.
+        self._filled: dict[int, Filled] = {}
+        self._fetched: dict[int, Filled] = {}
+        core.before_store = self._forget_code
+        core.flushed = self._flush
+        core.process_changed = self._flush_processes
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget everything: what memory holds, or where it is, has changed."""
+        self._empty_tables()
+        self._code_pages.clear()
+        self._remembered.forget()
+
+    def _empty_tables(self) -> None:
+        self._words[:] = EMPTY_TABLES
+        self._clear_notes()
+
+    def _clear_notes(self) -> None:
+        for notes in (self._writers, self._fetchers, self._private, self._filled, self._fetched):
+            notes.clear()
+        self._noted = 0
+
+    def _note(self, places: Places, page: int, index: int) -> None:
+        """Note that a table entry leads to ``page``; a guest that maps it in ever new places starts over."""
+        self._noted += 1
+        if self._noted > _NOTES:
+            self._empty_tables()
+        places[page] = places.get(page, NOWHERE) | {index}
+
+    # What is no longer valid
+
+    def _flush(self, entry: TlbEntry | None) -> None:
+        """Forget the translations that ``entry`` (None: any) may have given."""
+        if entry is None or entry.size > PAGE_SIZE:
+            self._empty_tables()
+            return
+        index = index_of(entry.epn, 0)
+        self._empty_entry(index)
+        self._empty_entry(index + WORDS_OF_TABLE)
+
+    def _empty_entry(self, index: int) -> None:
+        words = self._words
+        words[index] = words[index + 1] = words[index + 2] = words[index + 3] = NO_PAGE
+
+    def _flush_processes(self) -> None:
+        """Forget the translations of single processes: another one runs now."""
+        for index in self._private | self._remembered.private:
+            self._empty_entry(index)
+        self._private.clear()
+        # Where the new process has an entry besides one for all, it depends on their order which one counts.
+        mmu = self.core.mmu
+        pids = {pid for pid in mmu.pids() if pid}
+        for ways in (*mmu.tlb0, mmu.tlb1):
+            for entry in ways:
+                if entry.tid in pids and entry.valid:
+                    self._flush(entry)
+
+    def _forget_code(self, page: int) -> None:
+        """Make a physical page writable: drop its decoded code and whatever leads there."""
+        self._code_pages.empty((page,))
+        remembered = self._remembered.fetchers.get(page, NOWHERE)
+        for index in self._fetchers.pop(page, NOWHERE) | remembered:
+            self._words[index + FETCH] = NO_PAGE
+
+    def _forbid_stores(self, pages: Iterable[int]) -> None:
+        """Have the next store to these physical pages noticed."""
+        remembered = self._remembered.writers
+        for page in pages:
+            for index in self._writers.pop(page, NOWHERE) | remembered.get(page, NOWHERE):
+                self._words[index + WRITE] = NO_PAGE
+        self.core.forbid_stores()
+
+    # Snapshots
+
+    def remember(self, stored: Iterable[int]) -> None:
+        """Have the next store to the pages stored to noticed, and keep the translations for ``recall``."""
+        self._forbid_stores(stored)
+        self._remembered.take(self._words, self._fetchers, self._private)
+        self._clear_notes()
+
+    def recall(self, changed: Collection[int]) -> Collection[int]:
+        """Return to the translations of ``remember``, and to later ones that were valid then.
+
+        The core is back in its state of then. These physical pages have been ``changed`` since. Returns
+        those to which stores go unnoticed from now on.
+        """
+        remembered, mmu, msr = self._remembered, self.core.mmu, self.core.state.msr
+        pids = mmu.pids()
+
+        def holds(filled: Filled, access: Access) -> bool:
+            space = bool(msr & (MSR_IS if access is Access.FETCH else MSR_DS))
+            return mmu.find(filled.page, space, pids) == filled.entry
+
+        self._code_pages.empty(changed)
+        remembered.learn(self._words, self._filled, self._fetched, changed, holds)
+        self._words[:] = remembered.tables
+        self._clear_notes()
+        self._code_pages.use(self._code_pages.emptied & remembered.fetchers.keys())
+        self._code_pages.emptied.clear()
+        return remembered.writers.keys()
+
+    # Filling
+
+    def _entry(self, address: int, access: Access) -> TlbEntry | None:
+        """Return the TLB entry that allows an access, None where it raises; changes nothing."""
+        mmu = self.core.mmu
+        space = bool(self.core.state.msr & (MSR_IS if access is Access.FETCH else MSR_DS))
+        entry = mmu.find(address, space, mmu.pids())
+        return entry if entry is not None and self._allows(entry, access) else None
+
+    def _allows(self, entry: TlbEntry, access: Access) -> bool:
+        return entry.allows(access, bool(self.core.state.msr & MSR_PR))
+
+    def fill(self, address: int, access: Access) -> bool:
+        """Enter the translation of ``address`` for loads or stores; tell whether that can help."""
+        entry = self._entry(address, access)
+        if entry is None:
+            return False
+        page = address & -PAGE_SIZE
+        physical = entry.rpn | page & entry.size - 1
+        memory = self.core.bus.memory_at(physical)
+        if memory is None:
+            return self._fill_device(entry, page, physical)
+        if access is Access.WRITE:
+            if self._executes(physical):
+                # Code that stores to its own page would lose it before it could store: one step in Python.
+                return False
+            self.core.note_store(physical >> 12)
+        index = index_of(address, self.core.state.msr)
+        writable = self._may_store(entry, physical >> 12)
+        if writable:
+            # First of all: it may empty the tables, and a tag must never stand beside another's addend.
+            self._note(self._writers, physical >> 12, index)
+        self._enter(index, Filled(page, entry, physical >> 12), memory.host_address + physical - memory.base)
+        words = self._words
+        words[index + DEVICE] = NO_PAGE
+        words[index + READ] = page if self._allows(entry, Access.READ) else NO_PAGE
+        words[index + WRITE] = page if writable else NO_PAGE
+        return True
+
+    def _executes(self, physical: int) -> bool:
+        """Tell whether the present instruction is on this physical page."""
+        pc = self.core.state.pc
+        fetched = self._entry(pc, Access.FETCH)
+        return fetched is not None and physical == fetched.rpn | pc & -PAGE_SIZE & fetched.size - 1
+
+    def _may_store(self, entry: TlbEntry, page: int) -> bool:
+        """Tell whether a store to a physical page may go unnoticed: the page is noted, and holds no code."""
+        noted = page in self.core.stored_pages and page not in self._code_pages
+        return noted and self._allows(entry, Access.WRITE)
+
+    def _fill_device(self, entry: TlbEntry, page: int, physical: int) -> bool:
+        """Enter the translation of a page of devices; tell whether that can help."""
+        words, index = self._words, index_of(page, self.core.state.msr)
+        if words[index + DEVICE] == page:
+            return False  # what missed in spite of it is for the reference engine: lmw, dcbz ...
+        if not self._allows(entry, Access.READ) or not self._allows(entry, Access.WRITE):
+            return False
+        self._enter(index, Filled(page, entry, physical >> 12), physical)
+        words[index + READ] = words[index + WRITE] = NO_PAGE
+        words[index + DEVICE] = page
+        return True
+
+    def _enter(self, index: int, filled: Filled, target: int) -> None:
+        """Let the page lead to ``target``, and note that."""
+        self._quads[index // 2 + ADDEND_QUAD] = (target - filled.page) & _MASK64
+        self._filled[index] = filled
+        if filled.entry.tid:
+            self._private.add(index)
+
+    def fill_fetch(self, address: int) -> bool:
+        """Enter the translation of ``address`` for fetches; tell whether there is code in RAM there."""
+        entry = self._entry(address, Access.FETCH)
+        if entry is None:
+            return False
+        page = address & -PAGE_SIZE
+        physical = entry.rpn | page & entry.size - 1
+        memory = self.core.bus.memory_at(physical)
+        if memory is None:
+            return False
+        number = physical >> 12
+        if len(self._code_pages) >= MAX_CODE_PAGES:
+            self.forget()
+        code = self._code_pages.make(number, memory.host_address + physical - memory.base)
+        # It is about to hold decoded code.
+        self._forbid_stores([number])
+        index = index_of(address, self.core.state.msr)
+        self._note(self._fetchers, number, index)
+        self._fetched[index] = Filled(page, entry, number)
+        if entry.tid:
+            self._private.add(index)
+        self._quads[index // 2 + CODE_QUAD] = code
+        self._words[index + FETCH] = page
+        return True
