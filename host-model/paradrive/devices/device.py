@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import abc
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from paradrive.devices.interrupt import InterruptLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 State = dict[str, object]
 """Saved state of a device: what JSON can hold (int, str, bool, None, lists and dicts of these)."""
@@ -171,13 +171,12 @@ def saved_rows(
     for row in rows:
         if not isinstance(row, list) or len(row) != len(limits):
             raise ValueError(f"{device.name}: saved state: {key} has a row without {len(limits)} columns")
-        if not all(
-            type(value) is int and 0 <= value < limit for value, limit in zip(row, limits, strict=True)
-        ):
+    for column, limit in zip(zip(*rows, strict=True), limits, strict=False):
+        if not are_integers(column, limit):
             raise ValueError(f"{device.name}: saved state: {key} has a value that cannot be")
     return rows
 
 
-def are_integers(values: list[object], limit: int) -> bool:
+def are_integers(values: Sequence[Any], limit: int) -> bool:
     """Tell whether all values are integers in ``range(limit)``; fast, a restore checks thousands."""
-    return set(map(type, values)) <= {int} and all(map(range(limit).__contains__, values))
+    return not values or (set(map(type, values)) == {int} and min(values) >= 0 and max(values) < limit)
