@@ -21,9 +21,10 @@ MAX_FRAMES = 32
 def call_chain(state: CoreState, memory: GuestMemory) -> list[int]:
     """Return the addresses of the next instruction and of those to which functions return, innermost first.
 
-    The link register comes second; it is stale if the innermost function has called others.
+    The link register comes second; it is stale if the innermost function has called others. Where the stack
+    says the same, it is left out.
     """
-    chain = [state.pc, state.lr]
+    returns: list[int] = []
     frame = state.gpr[1]
     for _ in range(MAX_FRAMES):
         caller = memory.read_word(frame)
@@ -34,6 +35,8 @@ def call_chain(state: CoreState, memory: GuestMemory) -> list[int]:
         if return_address is None:
             break
         if return_address:
-            chain.append(return_address)
+            returns.append(return_address)
         frame = caller
-    return chain
+    if returns[:1] == [state.lr]:
+        returns.pop(0)
+    return [state.pc, state.lr, *returns]

@@ -61,15 +61,20 @@ class Symbols:
 
     def describe(self, address: int) -> str | None:
         """Return ``name+0xoffset`` for an address within the kernel's code, None outside of it."""
+        symbol = self.at(address)
+        if symbol is None:
+            return None
+        offset = address - symbol.address
+        return f"{symbol.name}+{offset:#x}" if offset else symbol.name
+
+    def at(self, address: int) -> Symbol | None:
+        """Return the function that holds an address, None where there is none."""
         index = bisect_right(self._addresses, address) - 1
         if index < 0:
             return None
         symbol = self._symbols[index]
-        offset = address - symbol.address
         # A label of assembly code has no size: it tells as far as its page may reach.
-        if offset >= (symbol.size or PAGE_SIZE):
-            return None
-        return f"{symbol.name}+{offset:#x}" if offset else symbol.name
+        return symbol if address - symbol.address < (symbol.size or PAGE_SIZE) else None
 
 
 def _code_symbols(elf: bytes, sections: Mapping[str, int] | None) -> list[Symbol]:

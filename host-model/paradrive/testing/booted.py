@@ -62,10 +62,11 @@ class Recipe(NamedTuple):
 
 
 class TracedAccess(NamedTuple):
-    """One access to a device, and the address of the instruction that made it."""
+    """One access to a device, the address of the instruction that made it, and the link register then."""
 
     pc: int
     access: MmioAccess
+    lr: int
 
 
 class BootedGuest(FaultInjection):
@@ -168,7 +169,8 @@ class BootedGuest(FaultInjection):
 
     def _note_access(self, access: MmioAccess) -> None:
         if access.device not in self._everyday_devices:
-            self.accesses.append(TracedAccess(self.machine.vcpu.state.pc, access))
+            state = self.machine.vcpu.state
+            self.accesses.append(TracedAccess(state.pc, access, state.lr))
         if self._awaited is not None and self._awaited(access):
             self._reach()
 

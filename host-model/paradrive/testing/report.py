@@ -8,44 +8,65 @@ from typing import TYPE_CHECKING
 from paradrive.guest.call_chain import call_chain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from paradrive.devices.bus import MmioAccess
-    from paradrive.testing.booted import BootedGuest
+    from paradrive.testing.booted import BootedGuest, TracedAccess
 
 
 def sections(guest: BootedGuest) -> list[tuple[str, str]]:
     """Return the sections of the report, each with its title; the guest does not run for it."""
     machine = guest.machine
-    chain = call_chain(machine.vcpu.state, guest.memory)
-    # All but the first are where a call returns to: the instruction before is the call.
-    called_from = [(address, address if index == 0 else address - 4) for index, address in enumerate(chain)]
-    places = Places(guest, [traced.pc for traced in guest.accesses] + [at for _, at in called_from])
-    accesses = [
-        f"{_describe_access(traced.access)} at {places.describe(traced.pc)}" for traced in guest.accesses
-    ]
+    innermost, *returns = call_chain(machine.vcpu.state, guest.memory)
+    places = Places(guest, innermost, returns)
+    chain = [places.describe(innermost), *map(places.describe_caller, returns)]
+    accesses = [f"{_describe(traced.access)} at {places.of_access(traced)}" for traced in guest.accesses]
     return [
         ("guest console since the test began", guest.console),
         ("last device accesses of the guest", "\n".join(accesses)),
-        ("call chain of the guest", "\n".join(places.describe(*place) for place in called_from)),
+        ("call chain of the guest", "\n".join(chain)),
         ("guest errors", "\n".join(map(str, machine.bus.guest_errors.entries))),
     ]
 
 
 class Places:
-    """Tells what a guest's developer calls certain instructions."""
+    """Tells what a guest's developer calls certain places in its code, asking for all source lines at once.
 
-    def __init__(self, guest: BootedGuest, instructions: Iterable[int]) -> None:
+    They are those of the guest's accesses, of its next instruction, and where its functions return to.
+    """
+
+    def __init__(self, guest: BootedGuest, innermost: int, returns: list[int]) -> None:
         self._symbols = guest.symbols
-        self._lines = guest.source_lines(instructions)
+        executed = [innermost, *(traced.pc for traced in guest.accesses)]
+        called = [*returns, *(traced.lr for traced in guest.accesses)]
+        self._lines = guest.source_lines([*executed, *map(_call_before, called)])
 
-    def describe(self, address: int, instruction: int | None = None) -> str:
-        """Return address, name and, where known, the source lines of ``instruction``, here unless given."""
-        lines = self._lines.get(address if instruction is None else instruction, [])
+    def describe(self, address: int) -> str:
+        """Return address, name and, where known, the source lines of an instruction."""
+        return self._describe(address, address)
+
+    def describe_caller(self, address: int) -> str:
+        """Return the same of where a function returns to; the lines are those of the call."""
+        return self._describe(address, _call_before(address))
+
+    def of_access(self, traced: TracedAccess) -> str:
+        """Return where an access was made, and where its function was called if that is in the driver."""
+        place = self.describe(traced.pc)
+        # A function that has called others has the link register point into itself.
+        is_caller = self._symbols.at(traced.lr) != self._symbols.at(traced.pc)
+        if is_caller and self._lines.get(_call_before(traced.lr)):
+            return f"{place} from {self.describe_caller(traced.lr)}"
+        return place
+
+    def _describe(self, address: int, instruction: int) -> str:
+        lines = self._lines.get(instruction)
         remark = f" ({', '.join(map(str, lines))})" if lines else ""
         return f"{address:#010x} {self._symbols.describe(address) or '?'}{remark}"
 
 
-def _describe_access(access: MmioAccess) -> str:
+def _call_before(address: int) -> int:
+    """Return the address of the instruction that called what returns to ``address``."""
+    return address - 4
+
+
+def _describe(access: MmioAccess) -> str:
     direction = "write" if access.is_write else "read "
     return f"{access.device} {access.register} {direction} {access.value:#0{2 + 2 * access.size}x}"
