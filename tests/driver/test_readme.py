@@ -14,13 +14,14 @@ from paradrive_tools.guest_build.paths import CHECKOUT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DOCUMENTS = ("README.md", "docs/architecture.md", "docs/devices.md", "docs/fidelity.md")
+DOCUMENTS = ("README.md", "docs/architecture.md", "docs/devices.md", "docs/fidelity.md", "docs/testing.md")
+DOCUMENTS_WITH_TESTS = ("README.md", "docs/testing.md")
 
 
-def readme_tests() -> dict[str, Callable[..., None]]:
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+def documented_tests(document: str) -> dict[str, Callable[..., None]]:
+    text = (CHECKOUT / document).read_text(encoding="utf-8")
     names: dict[str, Any] = {}
-    for source in re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL):
+    for source in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         exec(source, names)
     return {name: value for name, value in names.items() if name.startswith("test_")}
 
@@ -29,8 +30,11 @@ def as_parameter(name: str, test: Callable[..., None]) -> Any:
     return pytest.param(test, id=name, marks=getattr(test, "pytestmark", []))
 
 
-@pytest.mark.parametrize("test", [as_parameter(*item) for item in readme_tests().items()])
-def test_a_test_of_the_readme_passes(request: pytest.FixtureRequest, test: Callable[..., None]) -> None:
+@pytest.mark.parametrize(
+    "test",
+    [as_parameter(*item) for document in DOCUMENTS_WITH_TESTS for item in documented_tests(document).items()],
+)
+def test_a_documented_test_passes(request: pytest.FixtureRequest, test: Callable[..., None]) -> None:
     wanted = inspect.signature(test).parameters
     test(**{name: request.getfixturevalue(name) for name in wanted})
 
