@@ -7,6 +7,7 @@ import errno
 from typing import TYPE_CHECKING
 
 import pytest
+from binding import DEVICE, bind, unbind
 
 from paradrive.devices.pvctl import ALL_FEATURES, Command, Feature, ResetKind
 from paradrive.machine.outcome import PoweredOff, ResetLimit
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
     from paradrive.devices.pvctl import Pvctl
     from paradrive.testing.booted import BootedGuest
 
-DRIVER = "/sys/bus/platform/drivers/pvctl"
-NAME = "f00000000.pvctl"
-EXIT_CODE = f"{DRIVER}/{NAME}/exit_code"
+EXIT_CODE = f"{DEVICE}/exit_code"
 
 
 def test_poweroff_reports_exit_code(guest: BootedGuest, pvctl: Pvctl) -> None:
@@ -43,15 +42,15 @@ def test_what_is_no_exit_code_is_refused(guest: BootedGuest, pvctl: Pvctl, text:
 
 
 def test_exit_code_needs_a_device(guest: BootedGuest, pvctl: Pvctl) -> None:
-    guest.write(f"{DRIVER}/unbind", NAME)
+    unbind(guest)
     done = guest.run("poweroff -c 3")
     assert (done.status, done.stderr) == (1, "poweroff: no pvctl takes the exit code\n")
 
 
 def test_exit_code_needs_the_shutdown_feature(guest: BootedGuest, pvctl: Pvctl) -> None:
-    guest.write(f"{DRIVER}/unbind", NAME)
+    unbind(guest)
     pvctl.FEATURES = ALL_FEATURES & ~Feature.SHUTDOWN
-    guest.write(f"{DRIVER}/bind", NAME)
+    assert bind(guest) == 0
     done = guest.run("poweroff -c 3")
     assert (done.status, done.stderr) == (
         1,

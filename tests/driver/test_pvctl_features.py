@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from binding import bind, unbind
 
 from paradrive.devices.pvctl import ALL_FEATURES, Command, Event, Feature
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from paradrive.devices.pvctl import Pvctl
     from paradrive.testing.booted import BootedGuest
 
-DRIVER = "/sys/bus/platform/drivers/pvctl"
-NAME = "f00000000.pvctl"
 ALL_EVENTS = Event.SHUTDOWN | Event.REBOOT | Event.CRASH
 UNKNOWN_FEATURES = 0xFFFF_FFE0
 
@@ -22,9 +21,9 @@ UNKNOWN_FEATURES = 0xFFFF_FFE0
 @pytest.fixture
 def bind_to(guest: BootedGuest, pvctl: Pvctl, features: int) -> None:
     """Let the driver find a device that offers ``features``."""
-    guest.write(f"{DRIVER}/unbind", NAME)
+    unbind(guest)
     pvctl.FEATURES = features
-    guest.write(f"{DRIVER}/bind", NAME)
+    assert bind(guest) == 0
 
 
 @pytest.mark.usefixtures("bind_to")

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 import pytest
+from binding import bind, unbind
 
 from paradrive.devices.pvctl import Command, Feature, ResetKind
 from paradrive.machine.outcome import NoProgress, PoweredOff, ResetLimit
@@ -13,6 +15,8 @@ from paradrive.machine.outcome import NoProgress, PoweredOff, ResetLimit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paradrive.devices.pvctl import Pvctl
+    from paradrive.testing.booted import BootedGuest
     from paradrive.testing.guest import Guest
 
     Boot = Callable[..., Guest]
@@ -24,20 +28,19 @@ def test_guest_powers_off_through_pvctl(boot: Boot) -> None:
     guest = boot(append="act=poweroff")
     assert guest.run() == PoweredOff(0)
     assert BOUND in guest.console
-    assert [(record.command, record.argument) for record in guest.pvctl.commands] == [(Command.SHUTDOWN, 0)]
+    assert guest.pvctl.commands == [Command.SHUTDOWN()]
 
 
 def test_restart_resets_through_pvctl(boot: Boot) -> None:
     guest = boot(append="act=restart")
     assert guest.run() == ResetLimit(0)
-    (record,) = guest.pvctl.commands
-    assert (record.command, record.argument) == (Command.RESET, ResetKind.COLD)
+    assert guest.pvctl.commands == [Command.RESET(argument=ResetKind.COLD)]
 
 
 def test_warm_reboot_mode_asks_for_a_warm_reset(boot: Boot) -> None:
     guest = boot(append="act=restart reboot=warm")
     assert guest.run() == ResetLimit(0)
-    assert guest.pvctl.commands[-1].argument == ResetKind.WARM
+    assert guest.pvctl.commands == [Command.RESET(argument=ResetKind.WARM)]
 
 
 def test_guest_that_was_reset_boots_again(boot: Boot) -> None:
@@ -46,43 +49,43 @@ def test_guest_that_was_reset_boots_again(boot: Boot) -> None:
     assert guest.console.count(BOUND) == 3
 
 
-def test_driver_refuses_a_major_version_it_does_not_know(boot: Boot) -> None:
-    guest = boot(append="act=restart")
-    guest.pvctl.VERSION = 2 << 16
-    guest.run()
-    assert BOUND not in guest.console
+def test_driver_refuses_a_major_version_it_does_not_know(guest: BootedGuest, pvctl: Pvctl) -> None:
+    unbind(guest)
+    pvctl.VERSION = 2 << 16
+    assert bind(guest) == errno.EOPNOTSUPP
     assert "unknown major version 2" in guest.console
-    assert not guest.pvctl.commands
+    assert pvctl.ENABLE == 0
 
 
-def test_driver_ignores_the_minor_version(boot: Boot) -> None:
-    guest = boot(append="act=poweroff")
-    guest.pvctl.VERSION = 1 << 16 | 7
-    assert guest.run() == PoweredOff(0)
+def test_driver_ignores_the_minor_version(guest: BootedGuest, pvctl: Pvctl) -> None:
+    unbind(guest)
+    pvctl.VERSION = 1 << 16 | 7
+    assert bind(guest) == 0
 
 
-def test_driver_refuses_a_device_with_another_id(boot: Boot) -> None:
-    guest = boot(append="act=restart")
-    guest.pvctl.ID = 0x12345678
-    guest.run()
-    assert BOUND not in guest.console
-    assert not guest.pvctl.commands
+def test_driver_refuses_a_device_with_another_id(guest: BootedGuest, pvctl: Pvctl) -> None:
+    unbind(guest)
+    pvctl.ID = 0x12345678
+    assert bind(guest) == errno.ENODEV
+    assert "unknown device ID 0x12345678" in guest.console
+    assert pvctl.ENABLE == 0
 
 
-def test_without_the_shutdown_feature_the_guest_halts(boot: Boot) -> None:
-    guest = boot(append="act=poweroff")
-    guest.pvctl.FEATURES = int(Feature.RESET)
-    assert isinstance(guest.run(), NoProgress)
-    assert BOUND in guest.console
-    assert "System Halted" in guest.console
-    assert not guest.pvctl.commands
+def test_without_the_shutdown_feature_the_guest_halts(guest: BootedGuest, pvctl: Pvctl) -> None:
+    unbind(guest)
+    pvctl.FEATURES = int(Feature.RESET)
+    assert bind(guest) == 0
+    guest.agent.start("poweroff")
+    guest.run_until(line="System Halted")
+    assert not pvctl.commands
 
 
-def test_without_the_reset_feature_another_handler_restarts(boot: Boot) -> None:
-    guest = boot(append="act=restart")
-    guest.pvctl.FEATURES = int(Feature.SHUTDOWN)
-    assert guest.run() == ResetLimit(0)
-    assert not guest.pvctl.commands
+def test_without_the_reset_feature_another_handler_restarts(guest: BootedGuest, pvctl: Pvctl) -> None:
+    unbind(guest)
+    pvctl.FEATURES = int(Feature.SHUTDOWN)
+    assert bind(guest) == 0
+    assert guest.run("reboot").outcome == ResetLimit(0)
+    assert not pvctl.commands
 
 
 @pytest.mark.parametrize(("priority", "through_pvctl"), [(192, True), (64, False)])

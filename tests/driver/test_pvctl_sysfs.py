@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from binding import DEVICE, bind, unbind
 
 from paradrive.devices.pvctl import ALL_FEATURES, BootReason, Command, Event, Feature
 from paradrive.guest.agent import RequestRefusedError
@@ -17,16 +18,13 @@ if TYPE_CHECKING:
     from paradrive.devices.pvctl import Pvctl
     from paradrive.testing.booted import BootedGuest
 
-NAME = "f00000000.pvctl"
-DRIVER = "/sys/bus/platform/drivers/pvctl"
-DEVICE = f"{DRIVER}/{NAME}"
 ALL_EVENTS = Event.SHUTDOWN | Event.REBOOT | Event.CRASH
 ABI = DRIVER_SOURCES / "Documentation/ABI/testing/sysfs-driver-pvctl"
 
 
 def rebind(guest: BootedGuest) -> None:
-    guest.write(f"{DRIVER}/unbind", NAME)
-    guest.write(f"{DRIVER}/bind", NAME)
+    unbind(guest)
+    assert bind(guest) == 0
 
 
 def test_attributes_tell_what_the_device_says(guest: BootedGuest, pvctl: Pvctl) -> None:
@@ -95,7 +93,7 @@ def test_every_attribute_is_documented() -> None:
 
 
 def test_unbound_driver_leaves_the_device_as_after_a_reset(guest: BootedGuest, pvctl: Pvctl) -> None:
-    guest.write(f"{DRIVER}/unbind", NAME)
+    unbind(guest)
     assert (pvctl.ENABLE, pvctl.EVENT_MASK) == (0, 0)
     # Without a handler the guest cannot power itself off.
     guest.agent.start("poweroff")

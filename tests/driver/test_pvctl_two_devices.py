@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from binding import DRIVER
 
 from paradrive.devices.pvctl import Command, Event, Feature, Pvctl, Status
 from paradrive.machine.outcome import Panicked, PoweredOff
@@ -63,7 +64,7 @@ def test_the_other_is_asked_when_the_first_refuses(guest: BootedGuest) -> None:
 @pytest.mark.guest(dtb=TWO_DEVICES)
 def test_the_other_takes_over_when_the_first_is_unbound(guest: BootedGuest) -> None:
     low, high = pvctls(guest)
-    guest.write("/sys/bus/platform/drivers/pvctl/unbind", "f00001000.pvctl")
+    guest.write(f"{DRIVER}/unbind", "f00001000.pvctl")
     guest.run("poweroff -c 7")
     assert (low.commands, high.commands) == ([Command.SHUTDOWN(argument=7)], [])
 
