@@ -7,6 +7,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # The machine to run, and its CPU: e500v2 or e500mc
 MACHINE ?= ppce500
 CPU ?= e500v2
+# How long to fuzz
+FUZZ_SECONDS ?= 60
 # Further arguments of the commands behind "run" and "test"
 RUN_ARGS ?=
 PYTEST_ARGS ?=
@@ -14,7 +16,7 @@ PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
 SETUP := .venv/.complete
 
-.PHONY: help run test fuzz-state check bench docs fidelity patches kernel clean
+.PHONY: help run test fuzz-state fuzz-dt check bench docs fidelity patches kernel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +29,9 @@ test: kernel ## Run the test suite (PYTEST_ARGS=)
 
 fuzz-state: $(SETUP) ## Load 10,000 damaged and forged files of saved guests
 	@$(PYTHON) -m paradrive_tools.fuzz_state
+
+fuzz-dt: $(SETUP) ## Lint damaged device trees (FUZZ_SECONDS=)
+	@$(PYTHON) -m paradrive_tools.lint.fuzz_blobs --seconds $(FUZZ_SECONDS)
 
 check: kernel ## Check the sources: Python, driver, device trees, bindings
 	@$(PYTHON) -m paradrive_tools.source_checks $(CPU)

@@ -25,6 +25,7 @@ MAX_FINDINGS = 500
 
 # An error of a check would stop dtc before it writes the tree; forced, it goes on.
 _COMMAND = ("dtc", "--force", *(f"--warning={check}" for check in OPTIONAL_CHECKS))
+_ANNOTATING = ("--quiet", "--quiet", "--annotate", "--annotate", "-I", "dts", "-O", "dts")
 _CHECK = re.compile(r"(?P<where>.*?): (?P<level>Warning|ERROR) \((?P<check>\w+)\): (?P<message>.*)")
 _NODE = re.compile(r"(?P<path>/[^:\s]*)(?::[^:\s]+)?: (?P<message>.*)")
 _POSITION = re.compile(r"(?P<file>.+):(?P<line>\d+)\.(?P<column>\d+)-[\d.]+")
@@ -43,18 +44,7 @@ def compile_source(text: bytes, name: str, directories: Sequence[str]) -> tuple[
 
 def annotate_source(text: bytes, name: str, directories: Sequence[str]) -> str:
     """Return the source as dtc writes it out, in one piece, with the origin of each line in a comment."""
-    command = [
-        *_COMMAND,
-        "--quiet",
-        "--quiet",
-        "--annotate",
-        "--annotate",
-        "-I",
-        "dts",
-        "-O",
-        "dts",
-        *_searching(directories),
-    ]
+    command = [*_COMMAND, *_ANNOTATING, *_searching(directories)]
     return run_bounded(command, text, name).output.decode("utf-8", "replace")
 
 

@@ -91,7 +91,7 @@ class Judge:
         try:
             (root,) = self._validator.decode_dtb(blob, unreadable)
         except Exception as error:  # whatever comes: it is not written for damaged properties
-            return [Violation("/", "", f"dtschema cannot read the tree: {error!r}"[:_MAX_MESSAGE], "")]
+            return [Violation("/", "", f"dtschema cannot read the tree: {_reason(error)}"[:_MAX_MESSAGE], "")]
         found = [Violation("/", "", message, "") for message in unreadable]
         found += self._walk(root, "/", "/", is_disabled=False)
         return list(dict.fromkeys(found))[:MAX_VIOLATIONS]
@@ -124,6 +124,15 @@ class Judge:
             if len(self._remembered) > _MAX_REMEMBERED:
                 self._remembered.popitem(last=False)
         return violations
+
+
+def _reason(error: Exception) -> str:
+    """Return what dtschema (dtb.py) means by an exception that it did not intend."""
+    if isinstance(error, KeyError) and isinstance(error.args[0], int):
+        return f"no node has the phandle {error.args[0]:#x}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"{error.object!r} is not made of ASCII strings"
+    return f"{type(error).__name__}: {error}"
 
 
 def _strings(value: object) -> list[object]:

@@ -17,7 +17,6 @@ from paradrive_tools.lint.finding import Finding, Location, Severity
 from paradrive_tools.lint.formats import FORMATS
 from paradrive_tools.lint.lint import in_order, lint
 from paradrive_tools.lint.pages import all_pages, page_of
-from paradrive_tools.lint.prediction import predict
 from paradrive_tools.lint.report import Expectation, Report
 from paradrive_tools.lint.source import Source, read_tree
 from paradrive_tools.lint.subject import Subject
@@ -113,7 +112,7 @@ def report_on(source: Source, companions: Companions) -> Report:
         configuration=companions.configuration,
     )
     findings = tuple(lint(subject))
-    prediction = predict(subject)
+    prediction = subject.prediction
     paravirtual = {node.path for node in subject.pvctl_nodes}
     expectations = (
         Expectation(
