@@ -25,36 +25,34 @@ class Breakpoints:
     def __init__(self, state: CoreState, can_fetch: Callable[[int], bool]) -> None:
         self._state = state
         self._can_fetch = can_fetch
-        self._actions: dict[int, list[Callable[[], None]]] = {}
+        #: What to do, by effective address.
+        self.actions: dict[int, list[Callable[[], None]]] = {}
         self._pages: set[int] = set()
         #: Time and address of the last arrival.
         self._last_arrival = (-1, 0)
 
-    def __len__(self) -> int:
-        return len(self._actions)
-
     def set(self, address: int, action: Callable[[], None]) -> None:
         """Call ``action`` each time before the instruction at ``address`` is executed."""
-        self._actions.setdefault(address, []).append(action)
+        self.actions.setdefault(address, []).append(action)
         self._changed()
 
     def remove(self, address: int, action: Callable[[], None]) -> None:
         """Do not call ``action`` before this instruction any more, if it would have been."""
-        actions = self._actions.get(address, [])
+        actions = self.actions.get(address, [])
         if action in actions:
             actions.remove(action)
         if not actions:
-            self._actions.pop(address, None)
+            self.actions.pop(address, None)
         self._changed()
 
     def clear(self) -> None:
         """Remove all, before guest time goes back."""
-        self._actions.clear()
+        self.actions.clear()
         self._changed()
         self._last_arrival = (-1, 0)
 
     def _changed(self) -> None:
-        self._pages = {address // PAGE_SIZE for address in self._actions}
+        self._pages = {address // PAGE_SIZE for address in self.actions}
 
     def on_page_of(self, address: int) -> bool:
         """Tell whether there is one on the page of an effective address."""
@@ -68,9 +66,9 @@ class Breakpoints:
         """
         address = self._state.pc
         arrival = self._state.clock_limit - self._state.remaining, address
-        if address not in self._actions or arrival == self._last_arrival or not self._can_fetch(address):
+        if address not in self.actions or arrival == self._last_arrival or not self._can_fetch(address):
             return False
         self._last_arrival = arrival
-        for action in tuple(self._actions[address]):
+        for action in tuple(self.actions[address]):
             action()
         return True

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 Decoded = tuple[Callable[[Any, Any], None], Any]
 
 MASK = 0xFFFFFFFF
+SIGN = 0x80000000
 _PC, _MSR = offset_of("pc") // 4, offset_of("msr") // 4
 _REMAINING = offset_of("remaining") // 8
 _CLOCK_LIMIT = offset_of("clock_limit") // 8
@@ -90,13 +91,14 @@ class Integer(int):
         return Integer(int.__xor__(self, MASK))
 
     def equals(self, other: Operand) -> Integer:
-        return Integer(int.__eq__(self, other))
+        return ONE if int.__eq__(self, other) else ZERO
 
     def unsigned_less(self, other: Any) -> Integer:
-        return Integer(int.__lt__(self, other))
+        return ONE if int.__lt__(self, other) else ZERO
 
     def signed_less(self, other: Any) -> Integer:
-        return Integer(signed(self) < signed(other))
+        # With the sign inverted, unsigned numbers have the order of the signed ones.
+        return ONE if int.__xor__(self, SIGN) < int.__xor__(other, SIGN) else ZERO
 
     def select(self, if_one: Any, if_zero: Any) -> Integer:
         return Integer(if_one if self else if_zero)
@@ -131,6 +133,9 @@ class Integer(int):
         dividend, by = signed(self), signed(divisor)
         magnitude = abs(dividend) // abs(by)
         return Integer((magnitude if (dividend < 0) == (by < 0) else -magnitude) & MASK)
+
+
+ZERO, ONE = Integer(0), Integer(1)
 
 
 class RegisterFile:
@@ -182,6 +187,7 @@ class Reference:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self._fetch = core.fetch
         self.state: CoreState = core.state
         self.words, self.quads = core.state.words, core.state.quads
         self.gpr, self.cr = RegisterFile(core.state.gpr), RegisterFile(core.state.cr)
@@ -191,22 +197,21 @@ class Reference:
 
     def step(self) -> None:
         """Execute the instruction at pc or take the interrupt that it raises: one instruction either way."""
-        words = self.words
+        words, quads = self.words, self.quads
         address = words[_PC]
         try:
-            word = self.core.fetch(address)
-            decoded = self._decoded.get(word)
-            if decoded is None:
-                decoded = self._decode(word)
+            word = self._fetch(address)
+            semantics, operands = self._decoded.get(word) or self._decode(word)
             self.next = address + 4 & MASK
-            decoded[0](self, decoded[1])
+            semantics(self, operands)
             words[_PC] = self.next
         except GuestInterrupt as raised:
             self.core.enter(raised, address)
-        if self.quads[_REMAINING]:
-            self.quads[_REMAINING] -= 1
+        remaining = quads[_REMAINING]
+        if remaining:
+            quads[_REMAINING] = remaining - 1
         else:  # a device that was accessed has scheduled an event for now, which comes after the access
-            self.quads[_CLOCK_LIMIT] += 1
+            quads[_CLOCK_LIMIT] += 1
 
     def _decode(self, word: int) -> Decoded:
         """Return the meaning of ``word`` and its operands, and remember them."""
@@ -257,13 +262,13 @@ class Reference:
         return Integer(value)
 
     def gpr_or_zero(self, number: int) -> Integer:
-        return self.gpr[number] if number else Integer(0)
+        return self.gpr[number] if number else ZERO
 
     def load(self, address: int, size: int) -> Integer:
-        return Integer(self.core.load(address, size))
+        return Integer(self.core.load(int(address), size))
 
     def store(self, address: int, value: int, size: int) -> None:
-        self.core.store(address, int(value), size)
+        self.core.store(int(address), int(value), size)
 
     def load_double(self, address: int) -> Double:
         value = self.core.load(address, 8)

@@ -70,9 +70,9 @@ class ReferenceEngine:
     def execute(self) -> None:
         """Run until the clock's limit, or until ``state.pending`` must be looked at."""
         words, quads, step = self.core.state.words, self.core.state.quads, self.reference.step
-        breakpoints = self.core.breakpoints
+        reach_breakpoint, breakpoints = self.core.breakpoints.reach, self.core.breakpoints.actions
         while quads[_REMAINING]:
-            if not breakpoints or not breakpoints.reach():
+            if not breakpoints or not reach_breakpoint():
                 step()
             if words[_PENDING]:
                 return
