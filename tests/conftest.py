@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import subprocess
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,15 +46,27 @@ MAP_DEVICES = """
 """
 
 
+@cache
+def compiled_tree(source: str) -> bytes:
+    command = ["dtc", "-q", "-i", str(CHECKOUT / "dts"), "-I", "dts", "-O", "dtb"]
+    return subprocess.run(command, input=source.encode(), stdout=subprocess.PIPE, check=True).stdout
+
+
+@cache
+def assembled(program: str) -> bytes:
+    with TemporaryDirectory() as directory:
+        source, elf = Path(directory, "guest.S"), Path(directory, "guest.elf")
+        source.write_text(f".globl _start\n_start:\n{program}\n")
+        command = ["powerpc-linux-gnu-gcc", "-mcpu=e500mc", "-nostdlib", "-static"]
+        linking = ["-Wl,-Ttext=0", "-Wl,-z,max-page-size=4096", "-Wl,--build-id=none"]
+        subprocess.run([*command, *linking, "-o", str(elf), str(source)], check=True)
+        return elf.read_bytes()
+
+
 @pytest.fixture
-def compile_tree(tmp_path: Path) -> Callable[[str], bytes]:
+def compile_tree() -> Callable[[str], bytes]:
     """Return what compiles a tree's source; the project's own sources can be included."""
-
-    def compile_source(source: str) -> bytes:
-        command = ["dtc", "-q", "-i", str(CHECKOUT / "dts"), "-I", "dts", "-O", "dtb"]
-        return subprocess.run(command, input=source.encode(), stdout=subprocess.PIPE, check=True).stdout
-
-    return compile_source
+    return compiled_tree
 
 
 @pytest.fixture
@@ -60,11 +74,8 @@ def assemble(tmp_path: Path) -> Callable[[str], Path]:
     """Return what makes an ELF file of a program, linked to run at 0, where it is entered."""
 
     def assemble_source(program: str) -> Path:
-        source, elf = tmp_path / "guest.S", tmp_path / "guest.elf"
-        source.write_text(f".globl _start\n_start:\n{program}\n")
-        command = ["powerpc-linux-gnu-gcc", "-mcpu=e500mc", "-nostdlib", "-static"]
-        linking = ["-Wl,-Ttext=0", "-Wl,-z,max-page-size=4096", "-Wl,--build-id=none"]
-        subprocess.run([*command, *linking, "-o", str(elf), str(source)], check=True)
+        elf = tmp_path / "guest.elf"
+        elf.write_bytes(assembled(program))
         return elf
 
     return assemble_source

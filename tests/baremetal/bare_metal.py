@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The bare-metal programs: built once in a session, and run on QEMU and on the model."""
+"""The bare-metal programs: built when they have changed, and run on QEMU and on the model."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,9 @@ import pytest
 from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
+from paradrive_tools.guest_build.cache import locked
+from paradrive_tools.guest_build.freshness import refresh
+from paradrive_tools.guest_build.paths import BUILD
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -36,8 +38,6 @@ _OPTIONS = (
     "-Wl,--no-warn-rwx-segments",
 )
 
-_directory = tempfile.TemporaryDirectory(prefix="paradrive-baremetal-")
-
 
 def require(command: str, package: str) -> None:
     """Skip the test where a command is missing."""
@@ -47,12 +47,15 @@ def require(command: str, package: str) -> None:
 
 @cache
 def build(program: Path, cpu: str) -> Path:
-    """Compile and link a program with the runtime, and return its ELF file."""
+    """Compile and link a program with the runtime if need be, and return its ELF file."""
     require(COMPILER, "gcc-powerpc-linux-gnu")
-    elf = Path(_directory.name) / f"{program.stem}-{cpu}.elf"
-    runtime = (HERE / "runtime").glob("*.[cS]")
-    sources = [str(source) for source in (*sorted(runtime), program)]
-    subprocess.run([COMPILER, *_CPU_OPTIONS[cpu], *_OPTIONS, "-o", str(elf), *sources, "-lgcc"], check=True)
+    elf = BUILD / "baremetal" / f"{program.stem}-{cpu}.elf"
+    runtime = sorted((HERE / "runtime").iterdir())
+    sources = [str(source) for source in (*runtime, program) if source.suffix in (".c", ".S")]
+    command = [COMPILER, *_CPU_OPTIONS[cpu], *_OPTIONS, "-o", str(elf), *sources, "-lgcc"]
+    elf.parent.mkdir(parents=True, exist_ok=True)
+    with locked(elf.with_suffix(".lock"), elf.name):
+        refresh(elf, (program, *runtime, Path(__file__)), lambda: subprocess.run(command, check=True))
     return elf
 
 

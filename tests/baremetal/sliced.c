@@ -6,7 +6,7 @@
 
 #include "mpic.h"
 
-#define ROUNDS	12
+#define ROUNDS	6
 
 static volatile u32 ticks, timer_ticks, messages;
 
