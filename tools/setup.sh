@@ -64,9 +64,11 @@ install_python_packages() {
 	local quiet=()
 	[ -t 2 ] || quiet=(-q)
 
+	# Debian's own Python, whatever comes first in PATH: python3-venv and python3-dev belong to it, and it is
+	# built with the optimisations that take a third off every run.
 	if ! .venv/bin/python -c '' 2>/dev/null; then
 		echo "paradrive: creating the virtual environment .venv" >&2
-		python3 -m venv --clear .venv || fail "the virtual environment .venv cannot be created"
+		/usr/bin/python3 -m venv --clear .venv || fail "the virtual environment .venv cannot be created"
 	fi
 	echo "paradrive: installing Python packages" >&2
 	.venv/bin/python -m pip install --disable-pip-version-check "${quiet[@]}" \
