@@ -33,7 +33,7 @@ def run(
 
     def run_source(source: str, *arguments: str) -> pytest.RunResult:
         pytester.makepyfile(f"import pytest\n{source}")
-        return pytester.runpytest_inprocess(*files, *arguments)
+        return pytester.runpytest_inprocess(*files, "-p", "no:randomly", *arguments)
 
     return run_source
 
