@@ -90,6 +90,15 @@ def test_overlap_is_refused_and_names_both(bus: Bus, base: int) -> None:
     assert len(bus.regions) == 2
 
 
+def test_a_device_can_take_the_place_of_another(bus: Bus, device: Storage) -> None:
+    other, changes = Storage(), []
+    bus.on_change = lambda: changes.append(bus.reader(DEVICE_BASE, 4)())
+    other.WORD = 5
+    bus.replace(device, other)
+    bus.replace(other, device)
+    assert changes == [5, 0]
+
+
 def test_neighbours_do_not_overlap(bus: Bus) -> None:
     bus.map_device(DEVICE_BASE + 0x1000, 0x1000, Storage())
     bus.map_device(DEVICE_BASE - 0x1000, 0x1000, Storage())
