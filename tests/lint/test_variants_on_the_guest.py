@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The variants of the trees: what their comments say the kernel does is what it does."""
+
+from __future__ import annotations
+
+import pytest
+
+from paradrive_tools.agreement.reality import observe
+from paradrive_tools.agreement.variants import VARIANTS, Variant, variants
+from paradrive_tools.lint.linux.outcome import BOUND, probe_fails
+
+ALL = variants()
+
+
+@pytest.mark.parametrize("variant", ALL, ids=lambda variant: str(variant.path.relative_to(VARIANTS)))
+def test_the_kernel_does_what_the_variant_says(variant: Variant) -> None:
+    observation = observe(variant.blob(), variant.cpu, variant.machine)
+    assert (observation.failure is None) == variant.boots, observation.failure
+    assert {path: observation.outcome(path) for path in variant.outcomes} == variant.outcomes
+    # A device that the driver has seen, and of which the variant says nothing, would go unnoticed.
+    probed = {path for path, outcome in observation.devices.items() if outcome.startswith(probe_fails(""))}
+    bound = {path for path, outcome in observation.devices.items() if outcome == BOUND}
+    assert probed | bound <= variant.outcomes.keys()
+
+
+def test_there_are_enough_of_both_kinds() -> None:
+    good = sum(variant.is_good for variant in ALL)
+    assert good >= 28
+    assert len(ALL) - good >= 55
+
+
+def test_bad_variants_name_rules_and_good_ones_none() -> None:
+    assert [variant.path.name for variant in ALL if bool(variant.rules) == variant.is_good] == []
+
+
+def test_each_variant_says_what_is_special() -> None:
+    for variant in ALL:
+        comment = variant.path.read_text().partition("/*\n")[2].partition(" *\n")[0]
+        assert 1 <= len(comment.splitlines()) <= 6, variant.path.name
