@@ -85,6 +85,27 @@ def test_reset_is_how_a_machine_ends_that_cannot_power_off(
     assert line in output.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("event", "status", "line"),
+    [
+        (1, 4, "guest panicked (reported through pvpanic) after "),
+        (4, 0, "guest powered off through pvpanic (SHUTDOWN, exit code 0) after "),
+    ],
+)
+def test_report_through_pvpanic_ends_the_guest(
+    run: Run, files: dict[str, Path], compile_tree: Callable[[str], bytes], event: int, status: int, line: str
+) -> None:
+    node = 'pvpanic@1000 { compatible = "qemu,pvpanic-mmio"; reg = <0x1000 2>; };'
+    source = f"""/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi"
+                 / {{ platform@f00000000 {{ {node} }}; }};"""
+    files["dtb"].write_bytes(compile_tree(source))
+    # A kernel that has panicked resets the machine in its way, which ends the run.
+    program = f"lis 4, 0xf000 ; li 5, {event} ; stb 5, 0x1000(4) ; store32 rstcr, 2 ; b ."
+    result, output, _ = run(program)
+    assert result == status
+    assert line in output.splitlines()[-1]
+
+
 def test_unimplemented_instruction_is_named_where_there_is_no_progress(run: Run) -> None:
     _, output, _ = run("lis 3, 0 ; mtspr 63, 3 ; li 3, 0x700 ; mtspr 406, 3 ; fadd 1, 2, 3\n.org 0x700\nb .")
     assert "the core does not implement .long 0xfc22182a" in output.splitlines()[-1]

@@ -9,12 +9,13 @@ from paradrive.devices.guts import Guts
 from paradrive.devices.mpic import Mpic
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import Pvctl
+from paradrive.devices.pvpanic import Pvpanic
 from paradrive.devices.register_device import RegisterDevice, describe
 from paradrive_tools.guest_build.paths import CHECKOUT
 
 DOCUMENT = CHECKOUT / "docs" / "devices.md"
 #: In the order of the document.
-DEVICES: tuple[type[RegisterDevice], ...] = (Pvctl, Ns16550, Mpic, Guts)
+DEVICES: tuple[type[RegisterDevice], ...] = (Pvctl, Pvpanic, Ns16550, Mpic, Guts)
 
 _INTRODUCTION = """\
 <!-- SPDX-License-Identifier: GPL-2.0-or-later -->

@@ -23,7 +23,7 @@ class Verdict(NamedTuple):
 def judge(outcome: Outcome, machine: Machine, *, reset_ends: bool) -> Verdict:
     """Return the verdict on ``outcome``; with ``reset_ends``, a reset is the end that is wanted."""
     if isinstance(outcome, PoweredOff):
-        sentence = f"guest powered off through pvctl (SHUTDOWN, exit code {outcome.code})"
+        sentence = f"guest powered off through {outcome.through} (SHUTDOWN, exit code {outcome.code})"
         return Verdict("powered-off", _status_of_code(outcome.code), sentence)
     if isinstance(outcome, ResetLimit) and reset_ends:
         sentence = f"guest reset itself ({machine.name} cannot power off)"

@@ -15,6 +15,7 @@ from paradrive.devices.guts import Guts
 from paradrive.devices.mpic import MPIC_2_0, MPIC_4_2, Mpic, MpicModel
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import Pvctl
+from paradrive.devices.pvpanic import Pvpanic
 from paradrive.machine.blob import DeviceTreeError
 from paradrive.machine.device_models import create_device, find_model
 from paradrive.machine.devicetree import Region
@@ -65,6 +66,11 @@ def connect_pvctl(wiring: Wiring, node: Node) -> Device:
     return Pvctl(wiring.first_interrupt(node), wiring.surroundings.pvctl_host)
 
 
+def connect_pvpanic(wiring: Wiring, node: Node) -> Device:
+    """Connect pvpanic to the machine, which takes note of what it reports."""
+    return Pvpanic(wiring.surroundings.pvpanic_event)
+
+
 def _by_compatible(*models: tuple[type[Device], Model]) -> dict[str, Model]:
     return {compatible: model for device, model in models for compatible in device.compatible}
 
@@ -72,7 +78,7 @@ def _by_compatible(*models: tuple[type[Device], Model]) -> dict[str, Model]:
 #: What all chips of the MPC85xx family contain, but for the MPIC.
 CHIP_MODELS = _by_compatible((Ns16550, connect_ns16550), (Guts, connect_guts))
 #: What only a hypervisor can add.
-PARAVIRTUAL_MODELS = _by_compatible((Pvctl, connect_pvctl))
+PARAVIRTUAL_MODELS = _by_compatible((Pvctl, connect_pvctl), (Pvpanic, connect_pvpanic))
 
 
 def _mpic(model: MpicModel) -> dict[str, Model]:

@@ -6,6 +6,7 @@ The one place that drives the devices' life cycle. How a machine runs until it e
 
 from __future__ import annotations
 
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +14,7 @@ from paradrive.cpu.models import CPU_MODELS, CpuModel
 from paradrive.cpu.vcpu import Vcpu
 from paradrive.devices.bus import Bus
 from paradrive.devices.pvctl import BootReason, Pvctl
-from paradrive.machine import boot
+from paradrive.machine import boot, pvpanic_host
 from paradrive.machine.board import board_named, populate
 from paradrive.machine.essentials import create_memory, timebase_frequency
 from paradrive.machine.inputs import InputError
@@ -87,6 +88,7 @@ class Machine(RunLoop):
                 transmit=self._console_byte,
                 reset_requested=self.request_reset,
                 pvctl_host=MachinePvctlHost(self),
+                pvpanic_event=partial(pvpanic_host.take_note, self),
             ),
             tree.console_node(),
             warn,

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 
 class PoweredOff(NamedTuple):
-    """The guest powered itself off through pvctl, with this exit code."""
+    """The guest powered itself off, with this exit code, ``through`` the device of this name."""
 
     code: int
+    through: str = "pvctl"
 
 
 class ResetLimit(NamedTuple):

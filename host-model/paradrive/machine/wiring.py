@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from paradrive.devices.mpic import Mpic
     from paradrive.devices.ns16550 import Ns16550
     from paradrive.devices.pvctl import PvctlHost
+    from paradrive.devices.pvpanic import PvpanicEvent
     from paradrive.machine.devicetree import Node
 
 
@@ -31,6 +32,8 @@ class Surroundings(NamedTuple):
     #: Called when the guest asks the board for a reset.
     reset_requested: Callable[[], None]
     pvctl_host: PvctlHost
+    #: Called with each event which the guest reports through pvpanic.
+    pvpanic_event: Callable[[PvpanicEvent], None] = lambda event: None
 
 
 class Wiring:

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""pvpanic: what the host offers, and what reaches it of what a guest reports."""
+
+from __future__ import annotations
+
+import pytest
+
+from paradrive.devices.pvpanic import ALL_EVENTS, Pvpanic, PvpanicEvent
+
+PANICKED, CRASH_LOADED, SHUTDOWN = PvpanicEvent
+
+
+@pytest.fixture
+def told() -> list[PvpanicEvent]:
+    return []
+
+
+@pytest.fixture
+def pvpanic(told: list[PvpanicEvent]) -> Pvpanic:
+    return Pvpanic(told.append)
+
+
+@pytest.mark.parametrize("events", [ALL_EVENTS, PANICKED, PANICKED | CRASH_LOADED, PvpanicEvent(0)])
+def test_driver_reads_what_the_host_offers(events: PvpanicEvent) -> None:
+    assert Pvpanic(lambda event: None, events=events).read(0, 1) == events
+
+
+@pytest.mark.parametrize(
+    ("value", "event"),
+    [(1, PANICKED), (2, CRASH_LOADED), (4, SHUTDOWN), (7, PANICKED), (6, CRASH_LOADED)],
+)
+def test_one_event_of_a_write_reaches_the_host(
+    pvpanic: Pvpanic, told: list[PvpanicEvent], value: int, event: PvpanicEvent
+) -> None:
+    pvpanic.write(0, 1, value)
+    assert told == pvpanic.reports == [event]
+    assert pvpanic.read(0, 1) == ALL_EVENTS
+    assert pvpanic.guest_errors.count == 0
+
+
+def test_event_that_the_host_does_not_offer_is_a_guest_error(told: list[PvpanicEvent]) -> None:
+    pvpanic = Pvpanic(told.append, events=CRASH_LOADED)
+    pvpanic.write(0, 1, 1)
+    assert told == []
+    pvpanic.write(0, 1, 0x83)
+    assert told == [CRASH_LOADED]
+    assert [error.value for error in pvpanic.guest_errors.entries] == [1, 0x83]
+
+
+@pytest.mark.parametrize(("offset", "size"), [(0, 2), (0, 4), (1, 1)])
+def test_any_other_access_is_a_guest_error(
+    pvpanic: Pvpanic, told: list[PvpanicEvent], offset: int, size: int
+) -> None:
+    assert pvpanic.read(offset, size) == 0
+    pvpanic.write(offset, size, 1)
+    assert pvpanic.guest_errors.count == 2
+    assert told == []
+
+
+def test_reports_of_a_guest_without_end_are_bounded(pvpanic: Pvpanic) -> None:
+    for _ in range(2 * Pvpanic.REPORTS_KEPT):
+        pvpanic.write(0, 1, SHUTDOWN)
+    assert len(pvpanic.reports) == Pvpanic.REPORTS_KEPT
+
+
+def test_what_the_host_offers_is_not_the_guests_to_save(pvpanic: Pvpanic) -> None:
+    pvpanic.write(0, 1, CRASH_LOADED)
+    elsewhere = Pvpanic(lambda event: None, events=PANICKED)
+    elsewhere.write(0, 1, PANICKED)
+    elsewhere.load(pvpanic.save())
+    assert elsewhere.read(0, 1) == PANICKED
+    assert elsewhere.reports == []
