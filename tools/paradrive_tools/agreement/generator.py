@@ -48,10 +48,11 @@ _TELLING_STRINGS = {
     ),
     "device_type": ("soc", "memory", "serial", "open-pic"),
 }
-_NAMES = ("pvctl@0", "pvctl@1000", "pvctl", "isa", "localbus", "bus@0", "soc", "platform@0")
+_NAMES = ("pvctl@0", "pvctl@1000", "pvctl", "isa", "localbus", "bus@0", "soc@0", "platform@0")
 
 #: What the kernel needs before it looks for devices. What becomes of a kernel that has lost some of it is
 #: predicted where it is plain, and a tree that confuses it further is not generated.
+_CHIP = ("soc", "cpus", "PowerPC,8544", "memory", "serial", "pic", "global-utilities", "chosen", "aliases")
 _ESSENTIAL = {
     "": ("compatible", "interrupt-parent"),
     "memory": ("reg", "device_type"),
@@ -67,7 +68,7 @@ def _own_nodes(tree: DeviceTree) -> list[Node]:
         at: Node | None = (
             node if "pvctl" in node.name or b"qemu," in node.properties.get("compatible", b"") else None
         )
-        while at is not None and at.parent is not None and "soc" not in at.name:
+        while at is not None and at.parent is not None and at.name.partition("@")[0] not in _CHIP:
             found.setdefault(at.path, at)
             at = at.parent
     return list(found.values())

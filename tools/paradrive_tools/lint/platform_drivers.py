@@ -12,7 +12,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive_tools.lint.linux.built_in import built_in_driver
+from paradrive_tools.lint.linux.built_in import BUS_DRIVER, is_taken_for_bus
 from paradrive_tools.lint.linux.tree import Match
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ _NAME, _TYPE, _COMPATIBLE = slice(0, 32), slice(32, 64), slice(64, 192)
 _ENTRY_SIZE = 196
 #: More would only make a hostile module slow to read.
 _MAX_DRIVERS, _MAX_ENTRIES = 256, 256
-#: Its probe refuses what is something else in the first place (drivers/bus/simple-pm-bus.c, ONLY_BUS).
-_BUS_DRIVER = "simple-pm-bus"
 
 
 class PlatformDriver(NamedTuple):
@@ -41,8 +39,8 @@ class PlatformDriver(NamedTuple):
 
     def takes(self, tree: LinuxTree, node: Node) -> bool:
         """Tell whether the driver matches the node and does not leave it to others."""
-        if self.name == _BUS_DRIVER:
-            return built_in_driver(tree, node) == _BUS_DRIVER
+        if self.name == BUS_DRIVER:
+            return is_taken_for_bus(tree, node)
         return tree.matches(node, self.table)
 
 

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive_tools.lint.hardware import Hardware
 from paradrive_tools.lint.linux.boot import why_not
-from paradrive_tools.lint.linux.interrupts import Interrupts
+from paradrive_tools.lint.linux.built_in import BuiltInDrivers
+from paradrive_tools.lint.linux.interrupts import EndlessSearch, Interrupt, Interrupts
 from paradrive_tools.lint.linux.outcome import NOT_POPULATED, OTHER_DRIVER, POPULATED
 from paradrive_tools.lint.linux.population import populate
-from paradrive_tools.lint.linux.built_in import built_in_driver
 from paradrive_tools.lint.linux.resources import Claims
+from paradrive_tools.lint.linux.suppliers import Suppliers
 from paradrive_tools.lint.pvctl_driver import COMPATIBLE, Driver, Probe
 
 if TYPE_CHECKING:
+    from paradrive_tools.lint.linux.population import Population
+    from paradrive_tools.lint.linux.tree import LinuxTree
     from paradrive_tools.lint.subject import Subject
 
 
@@ -33,14 +36,37 @@ def predict(subject: Subject) -> Prediction:
         return Prediction({}, failure)
     population = populate(tree)
     nodes = {path: Probe(NOT_POPULATED, reason) for path, reason in population.left_out.items()}
-    hardware = Hardware(subject.board, subject.tree)
-    driver = Driver(tree, hardware, Claims(tree, population), Interrupts(tree))
+    built_in = BuiltInDrivers(tree, population)
+    interrupts = Interrupts(tree)
+    try:
+        console = [interrupts.first(node) for node in built_in.serial_ports][:1]
+        driver = Driver(
+            tree,
+            Hardware(subject.board, subject.tree),
+            Claims(tree, built_in.serial_ports),
+            interrupts,
+            requested={found.source for found in console if isinstance(found, Interrupt)},
+            waiting=Suppliers(tree, built_in),
+        )
+        _probe_all(population, tree, built_in, driver, nodes)
+    except EndlessSearch as error:
+        return Prediction({}, str(error))
+    return Prediction(nodes)
+
+
+def _probe_all(
+    population: Population,
+    tree: LinuxTree,
+    built_in: BuiltInDrivers,
+    driver: Driver,
+    nodes: dict[str, Probe],
+) -> None:
+    """Add to ``nodes`` what becomes of each device."""
     for device in population.devices:
         if not tree.is_compatible(device.node, COMPATIBLE):
             probe = Probe(POPULATED, f"it becomes the device {device.name}, which is not for this driver")
-        elif other := built_in_driver(tree, device.node):
+        elif other := built_in.driver_of(device.node):
             probe = Probe(OTHER_DRIVER, f"the built-in driver {other} binds first")
         else:
             probe = driver.probe(device.node)
         nodes[device.node.path] = probe
-    return Prediction(nodes)

@@ -12,11 +12,14 @@ from paradrive_tools.lint.linux.outcome import BOUND, probe_fails
 from paradrive_tools.lint.linux.tree import LinuxTree, node_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from paradrive.machine.devicetree import Node
     from paradrive_tools.lint.hardware import Hardware
     from paradrive_tools.lint.linux.address import Resource
     from paradrive_tools.lint.linux.interrupts import Interrupts
     from paradrive_tools.lint.linux.resources import Claims
+    from paradrive_tools.lint.linux.suppliers import Suppliers
 
 COMPATIBLE = Pvctl.compatible
 MAJOR = 1
@@ -39,21 +42,37 @@ class Probe(NamedTuple):
 
 
 class Driver:
-    """The driver in one kernel; devices are probed in the order in which they were made."""
+    """The driver in one kernel; devices are probed in the order in which they were made.
 
-    def __init__(self, tree: LinuxTree, hardware: Hardware, claims: Claims, interrupts: Interrupts) -> None:
+    ``requested`` are the sources of the MPIC that have a handler before any of them.
+    """
+
+    def __init__(
+        self,
+        tree: LinuxTree,
+        hardware: Hardware,
+        claims: Claims,
+        interrupts: Interrupts,
+        *,
+        requested: Iterable[int],
+        waiting: Suppliers,
+    ) -> None:
         self._tree = tree
         self._hardware = hardware
         self._claims = claims
         self._interrupts = interrupts
         self._power_off: set[int] = set()
         self._restart = {GUTS_PRIORITY} if has_guts_reset(tree) else set()
-        # Of the serial ports, only the console, the first one, is open and has requested its interrupt.
-        mapped = [interrupts.first(node) for node in claims.serial_ports]
-        self._requested = {found.source for found in mapped[:1] if isinstance(found, Interrupt)}
+        #: The sources of the MPIC that have a handler.
+        self._requested = set(requested)
+        self._waiting = waiting
 
     def probe(self, node: Node) -> Probe:
-        """Return what pvctl_probe() does with the device of ``node``."""
+        """Return what pvctl_probe() does with the device of ``node``, if it is called at all."""
+        supplier = self._waiting.supplier_of(node)
+        if supplier is not None:
+            reason = f"it waits for its supplier {supplier.path}, which has no driver"
+            return Probe(probe_fails("EPROBE_DEFER"), reason)
         found = resources(self._tree, node)
         if not found:
             return Probe(probe_fails("EINVAL"), "it has no registers: reg is missing, or leads nowhere")

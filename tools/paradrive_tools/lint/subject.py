@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from paradrive.devices.pvctl import Pvctl
+from paradrive_tools.lint.linux.interrupts import EndlessSearch, Interrupts
 from paradrive_tools.lint.linux.tree import LinuxTree
 from paradrive_tools.lint.prediction import Prediction, predict
 from paradrive_tools.lint.pvctl_driver import has_guts_reset
@@ -64,6 +65,17 @@ class Subject:
     def prediction(self) -> Prediction:
         """What the kernel and pvctl will do with the tree."""
         return predict(self)
+
+    @cached_property
+    def interrupts(self) -> Interrupts | EndlessSearch:
+        """The interrupts of the tree, or where the kernel searches for their controller in a circle."""
+        interrupts = Interrupts(self.linux)
+        try:
+            for node in self.tree.root.walk():
+                interrupts.specifier(node)
+        except EndlessSearch as error:
+            return error
+        return interrupts
 
     @cached_property
     def driver_nodes(self) -> list[Node]:

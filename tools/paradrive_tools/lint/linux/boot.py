@@ -15,7 +15,13 @@ from paradrive_tools.lint.linux.resources import memory
 if TYPE_CHECKING:
     from paradrive.machine.board import Board
     from paradrive.machine.devicetree import Node
+    from paradrive_tools.lint.linux.address import Resource
     from paradrive_tools.lint.linux.tree import LinuxTree
+
+#: sizeof(struct page) in this kernel, and the size of what it stands for, in bytes.
+_PAGE_STRUCTURE, _PAGE = 32, 4096
+#: RAM from 0 on that the kernel maps for itself: CONFIG_LOWMEM_SIZE, in bytes.
+_MAPPED = 768 << 20
 
 
 def why_not(tree: LinuxTree, board: Board) -> str:
@@ -24,6 +30,10 @@ def why_not(tree: LinuxTree, board: Board) -> str:
         return f"the root is not compatible with {board.root_compatible}, so the kernel knows no such machine"
     if not any(region.start == 0 for region in memory(tree)):
         return "no memory node describes RAM at 0, where the kernel is"
+    if not _fits(memory(tree)):
+        return (
+            "the memory map of so much RAM, at such addresses, does not fit into the RAM that the kernel maps"
+        )
     if not any(_is_boot_cpu(tree, node) for node in tree.root.walk()):
         return f"no CPU node has the reg {tree.boot_cpu} of the CPU that boots"
     mpic = Interrupts(tree).mpic
@@ -39,3 +49,10 @@ def _is_boot_cpu(tree: LinuxTree, node: Node) -> bool:
     numbers = "ibm,ppc-interrupt-server#s" if "ibm,ppc-interrupt-server#s" in node.properties else "reg"
     is_cpu = next(tree.strings(node, "device_type"), None) == "cpu"
     return is_cpu and tree.boot_cpu in cells_of(node, numbers)
+
+
+def _fits(regions: list[Resource]) -> bool:
+    """Tell whether the array of a struct page for each page up to the last one fits (alloc_node_mem_map)."""
+    last = max(region.end for region in regions)
+    largest = max(region.size for region in regions if region.start < _MAPPED)
+    return last // _PAGE * _PAGE_STRUCTURE < min(largest, _MAPPED)

@@ -12,25 +12,46 @@ from paradrive_tools.lint.linux.address import resources
 
 if TYPE_CHECKING:
     from paradrive.machine.devicetree import Node
+    from paradrive_tools.lint.linux.population import Population
     from paradrive_tools.lint.linux.tree import LinuxTree
 
-#: What simple-pm-bus binds to, but only where it comes first in ``compatible``.
+BUS_DRIVER = "simple-pm-bus"
+#: What it binds to, but only where it comes first in ``compatible``.
 _BUSES = ("simple-bus", "simple-mfd", "isa", "arm,amba-bus")
-_POWER_MANAGED_BUS = ("simple-pm-bus",)
 _SERIAL_PORTS = ("ns8250", "ns16450", "ns16550a", "ns16550", "ns16750", "ns16850")
+#: CONFIG_SERIAL_8250_NR_UARTS of the guest's kernel: the driver fails for more of them.
+_MAX_SERIAL_PORTS = 2
 
 
-def built_in_driver(tree: LinuxTree, node: Node) -> str:
-    """Return the built-in driver that binds to the device of a node, "" if none does."""
-    if tree.is_compatible(node, _POWER_MANAGED_BUS) or next(tree.strings(node, "compatible"), "") in _BUSES:
-        return "simple-pm-bus"
-    return "of_serial" if is_serial_port(tree, node) else ""
+class BuiltInDrivers:
+    """What the built-in drivers bind to before a module is loaded."""
+
+    def __init__(self, tree: LinuxTree, population: Population) -> None:
+        self._tree = tree
+        ports = [device.node for device in population.devices if self._is_serial_port(device.node)]
+        #: The nodes of UARTs which have a driver; the first is the console.
+        self.serial_ports = ports[:_MAX_SERIAL_PORTS]
+
+    def _is_serial_port(self, node: Node) -> bool:
+        """Tell whether of_serial takes a device; it needs registers and a clock."""
+        return (
+            self._tree.is_compatible(node, _SERIAL_PORTS)
+            and bool(self._tree.read_u32(node, "clock-frequency"))
+            and bool(resources(self._tree, node))
+        )
+
+    def driver_of(self, node: Node) -> str:
+        """Return the driver that binds to the device of a node, "" if none does."""
+        if is_taken_for_bus(self._tree, node):
+            return BUS_DRIVER
+        return "of_serial" if any(node is port for port in self.serial_ports) else ""
 
 
-def is_serial_port(tree: LinuxTree, node: Node) -> bool:
-    """Tell whether of_serial binds to the device of a node; it needs registers and a clock."""
-    return (
-        tree.is_compatible(node, _SERIAL_PORTS)
-        and bool(tree.read_u32(node, "clock-frequency"))
-        and bool(resources(tree, node))
-    )
+def is_taken_for_bus(tree: LinuxTree, node: Node) -> bool:
+    """Tell whether the driver of buses binds to the device of a node, which may be more than a bus."""
+    for index, name in enumerate(tree.strings(node, "compatible")):
+        if name == BUS_DRIVER:
+            return True
+        if name in _BUSES:
+            return index == 0
+    return False

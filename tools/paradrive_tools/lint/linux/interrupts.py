@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: MAX_PHANDLE_ARGS
 _MAX_CELLS = 16
+#: Of the device's reg, of_irq_parse_one() takes no more cells.
+_UNIT_CELLS = 3
 #: mpic_alloc() is told 256 sources, whatever the tree or the hardware say.
 _MPIC_SOURCES = 256
 #: The vectors of its timers, which are mapped without a look at the number of sources.
@@ -42,6 +44,14 @@ class NoInterrupt(NamedTuple):
 
     reason: str
     deferred: bool = False
+
+
+class EndlessSearch(Exception):  # noqa: N818 - it is an answer rather than an error
+    """The kernel looks for a controller in a circle, without an end; the circle goes through ``node``."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        super().__init__(f"it looks for the interrupt controller for ever, in a circle through {node.path}")
 
 
 class Interrupts:
@@ -106,7 +116,8 @@ class Interrupts:
             if len(specifier) < width or "interrupts" not in node.properties:
                 return NoInterrupt("it has no interrupts, or too few cells of them")
             found = parent, specifier
-        return self._walk_up(*found)
+        controller, specifier = found
+        return self._walk_up(controller, cells_of(node, "reg")[:_UNIT_CELLS], specifier)
 
     def _extended(self, node: Node) -> tuple[Node, list[int]] | None:
         """Return the first of ``interrupts-extended``, None where there is none that Linux can use."""
@@ -120,10 +131,12 @@ class Interrupts:
         return controller, cells[1 : 1 + width]
 
     def parent(self, node: Node) -> Node | None:
-        """Return the node's interrupt parent (of_irq_find_parent)."""
+        """Return the node's interrupt parent (of_irq_find_parent); raises EndlessSearch."""
         child: Node | None = node
         seen: set[str] = set()
-        while child is not None and child.path not in seen:
+        while child is not None:
+            if child.path in seen:
+                raise EndlessSearch(child)
             seen.add(child.path)
             phandle = self._tree.read_u32(child, "interrupt-parent")
             child = child.parent if phandle is None else self._tree.by_phandle(phandle)
@@ -131,18 +144,64 @@ class Interrupts:
                 return child
         return None
 
-    def _walk_up(self, controller: Node, specifier: list[int]) -> tuple[Node, list[int]] | NoInterrupt:
-        """Look for a controller at or above a node that interrupts go to (of_irq_parse_raw).
+    def _walk_up(
+        self, controller: Node, unit: list[int], specifier: list[int]
+    ) -> tuple[Node, list[int]] | NoInterrupt:
+        """Follow a specifier to its controller, through interrupt-maps (of_irq_parse_raw).
 
-        Linux then goes on with the node where it has begun, not with the controller.
+        ``unit`` are the first cells of the device's reg. Without a map Linux looks for a controller further
+        up, but then goes on with the node where it has begun. Raises EndlessSearch.
         """
         at: Node | None = controller
+        width = self._address_cells(controller)
+        key = (unit + [0] * width)[:width] + specifier
         seen: set[str] = set()
-        while at is not None and at.path not in seen:
-            if "interrupt-controller" in at.properties:
-                return controller, specifier
-            if "interrupt-map" in at.properties:
-                return NoInterrupt(f"{at.path} has an interrupt-map without this interrupt")
+        while at is not None:
+            if at.path in seen:
+                raise EndlessSearch(at)
             seen.add(at.path)
-            at = self.parent(at)
+            if "interrupt-map" in at.properties:
+                row = self._mapped_to(at, key)
+                if row is None:
+                    return NoInterrupt(f"the interrupt-map of {at.path} does not have this interrupt")
+                controller, key, specifier = row
+                at = controller if controller is not at else None
+                if at is None:
+                    return controller, specifier
+            elif "interrupt-controller" in at.properties:
+                return controller, specifier
+            else:
+                at = self.parent(at)
         return NoInterrupt(f"{controller.path} is no interrupt controller")
+
+    def _address_cells(self, node: Node) -> int:
+        """Return the width of a unit address in an interrupt-map, as the nearest node upwards says."""
+        at: Node | None = node
+        while at is not None:
+            cells = self._tree.read_u32(at, "#address-cells")
+            if cells is not None:
+                return min(cells, _MAX_CELLS)
+            at = at.parent
+        return 2
+
+    def _mapped_to(self, nexus: Node, key: list[int]) -> tuple[Node, list[int], list[int]] | None:
+        """Return the row of an interrupt-map for ``key``: the parent, the key there, and its specifier."""
+        cells = cells_of(nexus, "interrupt-map")
+        mask = cells_of(nexus, "interrupt-map-mask") or [0xFFFF_FFFF] * len(key)
+        position = 0
+        while len(cells) - position > len(key) + 1:
+            row = cells[position : position + len(key)]
+            position += len(key)
+            parent = self._tree.by_phandle(cells[position])
+            width = self._tree.read_u32(parent, "#interrupt-cells") if parent is not None else None
+            if parent is None or width is None:
+                return None
+            unit = self._tree.read_u32(parent, "#address-cells") or 0
+            end = position + 1 + unit + width
+            if unit + width > _MAX_CELLS or end > len(cells):
+                return None
+            matches = all(not (a ^ b) & bits for a, b, bits in zip(row, key, mask, strict=False))
+            if matches and self._tree.is_available(parent):
+                return parent, cells[position + 1 : end], cells[end - width : end]
+            position = end
+        return None

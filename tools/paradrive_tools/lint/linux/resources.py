@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive_tools.lint.linux.address import Resource, cells_of, number_of, resources
-from paradrive_tools.lint.linux.built_in import is_serial_port
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from paradrive.machine.devicetree import Node
-    from paradrive_tools.lint.linux.population import Population
     from paradrive_tools.lint.linux.tree import LinuxTree
 
 
@@ -26,16 +26,12 @@ class Claim(NamedTuple):
 
 
 class Claims:
-    """The busy ranges; the first one who asks gets a range."""
+    """The busy ranges: RAM, the registers of ``serial_ports``, and whatever is claimed then."""
 
-    def __init__(self, tree: LinuxTree, population: Population) -> None:
+    def __init__(self, tree: LinuxTree, serial_ports: Iterable[Node]) -> None:
         self.memory = memory(tree)
         self._claims = [Claim(region, "RAM") for region in self.memory]
-        #: The nodes of built-in drivers, which have claimed their registers.
-        self.serial_ports = [
-            device.node for device in population.devices if is_serial_port(tree, device.node)
-        ]
-        for node in self.serial_ports:
+        for node in serial_ports:
             for resource in resources(tree, node)[:1]:
                 self.claim(resource, node.path)
 
@@ -56,13 +52,30 @@ class Claims:
 
 
 def memory(tree: LinuxTree) -> list[Resource]:
-    """Return the RAM that Linux manages; reserved memory is part of it."""
+    """Return the RAM that Linux manages; reserved memory is part of it, unless it is not to be mapped."""
     found = []
     for node in tree.root.children:
         if _is_memory(tree, node):
             name = "linux,usable-memory" if "linux,usable-memory" in node.properties else "reg"
             found += _regions(tree, cells_of(node, name))
+    for hole in _unmapped(tree):
+        found = [part for region in found for part in _without(region, hole)]
     return found
+
+
+def _unmapped(tree: LinuxTree) -> list[Resource]:
+    """Return the reserved memory that Linux treats as if it were not there (early_init_dt_reserve_memory)."""
+    reserved = (node for node in tree.root.children if node.name == "reserved-memory")
+    children = (child for node in reserved for child in node.children if "no-map" in child.properties)
+    return [region for child in children for region in resources(tree, child)]
+
+
+def _without(region: Resource, hole: Resource) -> list[Resource]:
+    """Return what is left of a region."""
+    if not region.overlaps(hole):
+        return [region]
+    parts = (Resource(region.start, hole.start - 1), Resource(hole.end + 1, region.end))
+    return [part for part in parts if part.size > 0]
 
 
 def reserved_memory(tree: LinuxTree) -> list[Resource]:

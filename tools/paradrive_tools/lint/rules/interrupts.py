@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.linux.address import cells_of
-from paradrive_tools.lint.linux.interrupts import HIGH_LEVEL, Interrupt, Interrupts
+from paradrive_tools.lint.linux.interrupts import HIGH_LEVEL, EndlessSearch, Interrupt, Interrupts
 from paradrive_tools.lint.rule import Problem, rule
 
 if TYPE_CHECKING:
@@ -27,22 +27,29 @@ def interrupt_parent(subject: Subject) -> Iterator[Problem]:
 
     Where the parent does not exist the driver is told that there is no interrupt; pvctl binds then,
     without the requests of the host. Where it exists and has no driver, the kernel waits for one: the
-    probe is deferred, for ever.
+    probe is deferred, for ever. Where the MPIC does not say that it is an interrupt-controller, the kernel
+    looks further up, and comes back to it, without an end.
     """
+    if isinstance(subject.interrupts, EndlessSearch):
+        yield Problem(subject.interrupts.node, f"the kernel does not boot: {subject.interrupts}")
+        return
     for node in _with_interrupts(subject):
-        if node.properties.get("interrupts-extended"):
-            phandle = (
-                cells_of(node, "interrupts-extended")[0] if cells_of(node, "interrupts-extended") else None
-            )
-            parent = subject.linux.by_phandle(phandle) if phandle is not None else None
-        else:
-            parent = Interrupts(subject.linux).parent(node)
+        mapped, _ = subject.interrupts.specifier(node) or (None, [])
+        parent = mapped or _parent(subject, node)
         if parent is None:
             yield Problem(node, "its interrupt parent does not exist", _property(node))
         elif "interrupt-controller" not in parent.properties:
             yield Problem(node, f"its interrupt parent {parent.path} is no controller", _property(node))
         elif parent is not Interrupts(subject.linux).mpic:
             yield Problem(node, f"its interrupt parent {parent.path} has no driver", _property(node))
+
+
+def _parent(subject: Subject, node: Node) -> Node | None:
+    """Return the node that the first interrupt of a node goes to."""
+    extended = cells_of(node, "interrupts-extended")
+    if "interrupts-extended" in node.properties:
+        return subject.linux.by_phandle(extended[0]) if extended else None
+    return Interrupts(subject.linux).parent(node)
 
 
 @rule(
@@ -95,14 +102,9 @@ def interrupt_number(subject: Subject) -> Iterator[Problem]:
     """
     for node in _with_interrupts(subject):
         interrupts = Interrupts(subject.linux)
-        found = interrupts.specifier(node)
-        if (
-            found is not None
-            and found[0] is interrupts.mpic
-            and found[1]
-            and not interrupts.exists(found[1][0])
-        ):
-            yield Problem(node, f"the MPIC has no source {found[1][0]}", _property(node))
+        controller, cells = interrupts.specifier(node) or (None, [])
+        if controller is interrupts.mpic and cells and not interrupts.exists(cells[0]):
+            yield Problem(node, f"the MPIC has no source {cells[0]}", _property(node))
 
 
 @rule("interrupt-sense", Severity.WARNING, hint="Write 2, active high level, into the second cell.")
@@ -130,8 +132,10 @@ def interrupt_taken(subject: Subject) -> Iterator[Problem]:
     all.
     """
     owners: dict[int, Node] = {}
+    if isinstance(subject.interrupts, EndlessSearch):
+        return
     for node in subject.tree.root.walk():
-        found = Interrupts(subject.linux).specifier(node)
+        found = subject.interrupts.specifier(node)
         if found is None or not found[1] or not subject.linux.is_available(node):
             continue
         owner = owners.setdefault(found[1][0], node)
@@ -141,6 +145,9 @@ def interrupt_taken(subject: Subject) -> Iterator[Problem]:
 
 
 def _with_interrupts(subject: Subject) -> list[Node]:
+    """Return the driver's nodes that have interrupts, none where the kernel would search for ever."""
+    if isinstance(subject.interrupts, EndlessSearch):
+        return []
     return [node for node in subject.driver_nodes if any(name in node.properties for name in _NAMES)]
 
 

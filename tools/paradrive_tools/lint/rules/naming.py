@@ -89,7 +89,7 @@ def duplicate_node(subject: Subject) -> Iterator[Problem]:
     "sysfs: cannot create duplicate filename".
     """
     seen: dict[str, Node] = {}
-    for node in subject.driver_nodes:
+    for node in filter(subject.linux.is_available, subject.driver_nodes):
         first = seen.setdefault(device_name(subject.linux, node), node)
         if first is not node:
             yield Problem(node, f"its device has the name {device_name(subject.linux, node)} of {first.path}")

@@ -79,15 +79,16 @@ def not_on_a_populated_bus(subject: Subject) -> Iterator[Problem]:
     device, under /cpus or /chosen, or under a bus of another kind is part of the tree in /sys/firmware,
     but not a device.
 
-    A node that is left out because of its ``status`` is no finding: it says so itself.
+    A node that is left out because of its own ``status`` is no finding: it says so itself.
     """
     population = populate(subject.linux)
     devices = {device.node.path for device in population.devices}
     for node in subject.driver_nodes:
-        wanted = all(subject.linux.is_available(at) for at in (node, *_ancestors(node)))
-        if wanted and node.path not in devices:
+        if subject.linux.is_available(node) and node.path not in devices:
             reason = population.left_out.get(node.path, "it is the root")
             yield Problem(node, f"does not become a device: {reason}")
+        elif node.parent is subject.tree.root and node.path in devices:
+            yield Problem(node, "is directly under the root, and a device only because it is taken for a bus")
 
 
 @rule(
@@ -154,10 +155,10 @@ def overlaps_device(subject: Subject) -> Iterator[Problem]:
     others = [
         (node, resource)
         for node in subject.tree.root.walk()
-        if "device_type" not in node.properties or node.properties["device_type"] != b"memory\0"
+        if subject.linux.is_available(node) and node.properties.get("device_type") != b"memory\0"
         for resource in resources(subject.linux, node)
     ]
-    for node in subject.driver_nodes:
+    for node in filter(subject.linux.is_available, subject.driver_nodes):
         related = {node.path, *(at.path for at in _ancestors(node)), *(at.path for at in node.walk())}
         for resource in resources(subject.linux, node):
             for other, taken in others:

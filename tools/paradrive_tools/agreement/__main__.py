@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``python -m paradrive_tools.agreement``: compare any number of trees; writes build/agreement.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import secrets
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+from paradrive_tools.agreement.comparison import compare
+from paradrive_tools.agreement.search import DisagreementError, Tally, search
+from paradrive_tools.agreement.variants import good_blobs, variants
+from paradrive_tools.guest_build.paths import BUILD
+from paradrive_tools.guest_build.progress import progress
+
+#: Trees that one search compares: a shorter one has less to shrink, a longer one shows progress less often.
+BATCH = 50
+DEFAULT_COUNT = 5_000
+REPORT = BUILD / "agreement.json"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compare the variants and ``--count`` generated trees; return 0 if all agree, 1 if one does not."""
+    parser = argparse.ArgumentParser(prog="agreement", description=__doc__)
+    parser.add_argument("--count", type=int, default=DEFAULT_COUNT, metavar="N", help="generated trees")
+    parser.add_argument("--seed", type=int, default=secrets.randbits(32), metavar="N", help="repeats a run")
+    options = parser.parse_args(arguments)
+    print(f"seed {options.seed}")
+    tally = _compare_variants()
+    tally.add(_search(options.count, options.seed))
+    report = {"trees": tally.trees, "agreed": tally.agreed, "disagreed": tally.disagreed}
+    REPORT.parent.mkdir(exist_ok=True)
+    temporary = REPORT.with_suffix(".tmp")
+    temporary.write_text(
+        json.dumps({**report, "by_rule": dict(sorted(tally.by_rule.items()))}, indent=2) + "\n", "utf-8"
+    )
+    temporary.replace(REPORT)
+    print(f"{tally.trees} trees: {tally.agreed} agreed, {tally.disagreed} disagreed ({REPORT.name})")
+    return int(tally.disagreed > 0)
+
+
+def _compare_variants() -> Tally:
+    tally = Tally()
+    for variant in variants():
+        blob = variant.blob()
+        comparison = compare(blob, variant.cpu, variant.machine)
+        tally.count(blob, comparison.disagreements, variant.machine)
+        for disagreement in comparison.disagreements:
+            print(f"{variant.path.name}: {disagreement}")
+    return tally
+
+
+def _search(count: int, seed: int) -> Tally:
+    """Search on all cores, in batches; print each disagreement that is found."""
+    good = good_blobs()
+    sizes = [min(BATCH, count - done) for done in range(0, count, BATCH)]
+    tally = Tally()
+    # A forked process would have the threads of this one's progress bar, half alive.
+    context = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=context) as pool,
+        progress("comparing generated trees", count) as advance,
+    ):
+        batches = pool.map(partial(_batch, good), sizes, range(seed, seed + len(sizes)))
+        for size, (batch, complaint) in zip(sizes, batches, strict=True):
+            tally.add(batch)
+            if complaint:
+                print(complaint)
+            advance(size)
+    return tally
+
+
+def _batch(good: list[bytes], count: int, seed: int) -> tuple[Tally, str]:
+    """Search one batch; return its tally, and the smallest tree that disagrees as a source."""
+    try:
+        return search(good, count, seed), ""
+    except DisagreementError as error:
+        command = ["dtc", "-f", "-q", "-I", "dtb", "-O", "dts"]
+        source = subprocess.run(command, input=error.blob, capture_output=True, check=False, timeout=60)
+        return Tally(disagreed=1), f"seed {seed}:\n{error}\n{source.stdout.decode('ascii', 'replace')}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

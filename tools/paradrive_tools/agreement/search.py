@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Searching generated trees for one with which the kernel does not do what the linter predicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from paradrive.machine.board import board_named
+from paradrive.machine.devicetree import DeviceTree
+from paradrive_tools.agreement.comparison import compare
+from paradrive_tools.agreement.generator import trees
+from paradrive_tools.lint.lint import all_rules
+from paradrive_tools.lint.source_map import SourceMap
+from paradrive_tools.lint.subject import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paradrive_tools.agreement.comparison import Disagreement
+
+#: What a tree that no rule complains of counts under.
+NO_RULE = "no rule"
+
+
+@dataclass
+class Tally:
+    """How many trees have been compared; ``by_rule`` counts those in which each rule finds something."""
+
+    agreed: int = 0
+    disagreed: int = 0
+    by_rule: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def trees(self) -> int:
+        """All trees."""
+        return self.agreed + self.disagreed
+
+    def add(self, other: Tally) -> None:
+        """Count what ``other`` has counted."""
+        self.agreed += other.agreed
+        self.disagreed += other.disagreed
+        self.by_rule.update(other.by_rule)
+
+    def count(self, blob: bytes, disagreements: Sequence[Disagreement], machine: str = "ppce500") -> None:
+        """Count one tree."""
+        self.agreed += not disagreements
+        self.disagreed += bool(disagreements)
+        self.by_rule.update(rules_that_fire(blob, machine) or {NO_RULE})
+
+
+class DisagreementError(Exception):
+    """A tree, as a blob, with which the kernel does something else, and what."""
+
+    def __init__(self, blob: bytes, disagreements: Sequence[Disagreement]) -> None:
+        self.blob = blob
+        super().__init__("\n".join(map(str, disagreements)))
+
+
+def rules_that_fire(blob: bytes, machine: str = "ppce500") -> set[str]:
+    """Return the identifiers of the project's own rules that find something in a tree."""
+    name = "tree"
+    subject = Subject(name, blob, DeviceTree(blob, name), board_named(machine), source_map=SourceMap(name))
+    return {rule.identifier for rule in all_rules().values() if any(True for _ in rule.check(subject))}
+
+
+def search(good: Sequence[bytes], count: int, start: int) -> Tally:
+    """Compare ``count`` trees, made of the ``good`` ones by the random numbers that begin with ``start``.
+
+    Raises DisagreementError with the smallest tree that Hypothesis can find for a disagreement.
+    """
+    tally = Tally()
+
+    @seed(start)
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    @given(trees(good))
+    def agree(blob: bytes) -> None:
+        comparison = compare(blob)
+        tally.count(blob, comparison.disagreements)
+        if comparison.disagreements:
+            raise DisagreementError(blob, comparison.disagreements)
+
+    agree()
+    return tally

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Devices that others need: the kernel probes no device before those that its node refers to.
+
+Source: Linux 6.12, drivers/of/property.c (of_supplier_bindings), drivers/base/core.c (fw_devlink).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from paradrive_tools.lint.linux.address import cells_of
+
+if TYPE_CHECKING:
+    from paradrive.machine.devicetree import Node
+    from paradrive_tools.lint.linux.built_in import BuiltInDrivers
+    from paradrive_tools.lint.linux.tree import LinuxTree
+
+#: Properties that begin with the phandle of a supplier. On PowerPC, interrupts do not make one.
+_SUPPLIERS = re.compile(
+    r"clocks|interconnects|mboxes|io-channels|io-backends|power-domains|hwlocks|extcon|nvmem-cells|phys|"
+    r"wakeup-parent|pinctrl-[0-8]|pwms|resets|leds|backlight|panel|msi-parent|pses|power-supplies|"
+    r"access-controllers|.+-supply|(?:.+-)?gpios?"
+)
+
+
+class Suppliers:
+    """Which device waits for which node."""
+
+    def __init__(self, tree: LinuxTree, built_in: BuiltInDrivers) -> None:
+        self._tree = tree
+        self._built_in = built_in
+
+    def supplier_of(self, node: Node) -> Node | None:
+        """Return the first node that the device of ``node`` waits for in vain, None where there is none."""
+        for name in node.properties:
+            if _SUPPLIERS.fullmatch(name):
+                for phandle in cells_of(node, name)[:1]:
+                    supplier = self._tree.by_phandle(phandle)
+                    if supplier is not None and not self._is_ready(node, supplier):
+                        return supplier
+        return None
+
+    def _is_ready(self, node: Node, supplier: Node) -> bool:
+        is_own = any(below is supplier for below in node.walk())
+        return is_own or not self._tree.is_available(supplier) or bool(self._built_in.driver_of(supplier))
