@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive_tools import exit_status
+from paradrive_tools.run import DEFAULT_CPU
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +42,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="NAME",
         help="ppce500 or mpc8544ds; default: as the tree says",
     )
-    add("--cpu", metavar="NAME", help="e500v2 (default) or e500mc")
+    add(
+        "--cpu",
+        default=DEFAULT_CPU,
+        metavar="NAME",
+        help="e500v2 (default) or e500mc; for --module and --config",
+    )
     add("--format", choices=("text", "json", "sarif"), default="text", help="default: text")
     add("--explain", metavar="RULE", help="print the page of a rule")
     add("--list-rules", action="store_true", help="list all rules")

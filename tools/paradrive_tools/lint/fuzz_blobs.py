@@ -2,13 +2,14 @@
 """``python -m paradrive_tools.lint.fuzz_blobs``: lint damaged blobs, as far as coverage can guide there.
 
 atheris (libFuzzer) changes the machines' trees at random and keeps what reaches code that nothing had reached
-before. Each blob is linted or refused with InputError. Any other exception, a blob that takes too long and one
-that takes too much memory end the run, and the blob is left in build/fuzz-dt.
+before. Each blob is linted or refused with InputError. Any other exception ends the run, as does a blob that
+takes too long or too much memory, and leaves the blob in build/fuzz-dt.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 
 import atheris  # type: ignore[import-untyped]
@@ -25,7 +26,7 @@ DIRECTORY = BUILD / "fuzz-dt"
 
 
 def main() -> None:
-    """Fuzz for a while; libFuzzer ends the process, with an exit status other than 0 if it has found something."""
+    """Fuzz for a while; libFuzzer ends the process, with an exit status that tells what it has found."""
     parser = argparse.ArgumentParser(prog="fuzz_blobs", description=__doc__)
     parser.add_argument("--seconds", type=int, default=DEFAULT_SECONDS, metavar="N", help="duration")
     options = parser.parse_args()
@@ -39,10 +40,8 @@ def main() -> None:
         all_rules()
 
     def lint(blob: bytes) -> None:
-        try:
+        with contextlib.suppress(InputError):
             report_on(Source("fuzz.dtb", blob, SourceMap("fuzz.dtb")), Companions())
-        except InputError:
-            pass
 
     corpus = DIRECTORY / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,8 @@ class Expectation(NamedTuple):
 class Report(NamedTuple):
     """One tree: what is wrong, and what is expected of its devices.
 
-    ``failure`` tells why the kernel does not boot with it at all; there are no expectations then.
+    ``failure`` tells why the kernel does not boot with it at all; there are no expectations then, and none of
+    a tree that cannot be loaded.
     """
 
     name: str

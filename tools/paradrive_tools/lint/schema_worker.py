@@ -97,7 +97,7 @@ class Judge:
         return list(dict.fromkeys(found))[:MAX_VIOLATIONS]
 
     def _walk(self, node: dict[str, Any], name: str, path: str, *, is_disabled: bool) -> Iterator[Violation]:
-        is_disabled = is_disabled or "disabled" in _strings(node.get("status"))
+        is_disabled = is_disabled or _has_status_disabled(node)
         children = [(key, value) for key, value in node.items() if isinstance(value, dict)]
         yield from self._of_node(node, name, path, is_disabled=is_disabled)
         for child_name, child in children:
@@ -116,7 +116,9 @@ class Judge:
                 violations = [
                     _violation(error, node, path)
                     for error in self._validator.iter_errors(node)
-                    if not (is_disabled and _is_about_missing(error))
+                    if not (
+                        _is_about_missing(error) and (is_disabled or _has_status_disabled(error.instance))
+                    )
                 ]
             except RecursionError:
                 violations = [Violation(path, "", "a schema refers to itself without end", "")]
@@ -137,6 +139,10 @@ def _reason(error: Exception) -> str:
 
 def _strings(value: object) -> list[object]:
     return value if isinstance(value, list) else []
+
+
+def _has_status_disabled(instance: object) -> bool:
+    return isinstance(instance, dict) and "disabled" in _strings(instance.get("status"))
 
 
 def _is_about_missing(error: Any) -> bool:

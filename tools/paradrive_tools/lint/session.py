@@ -20,7 +20,7 @@ from paradrive_tools.lint.pages import all_pages, page_of
 from paradrive_tools.lint.report import Expectation, Report
 from paradrive_tools.lint.source import Source, read_tree
 from paradrive_tools.lint.subject import Subject
-from paradrive_tools.run import DEFAULT_CPU, DEFAULT_MACHINE
+from paradrive_tools.run import DEFAULT_MACHINE
 
 if TYPE_CHECKING:
     import argparse
@@ -68,6 +68,7 @@ def execute(options: argparse.Namespace) -> int:
 
 def _companions(options: argparse.Namespace) -> Companions:
     board = board_named(options.machine) if options.machine is not None else None
+    cpu_named(options.cpu)
     if options.module is None and options.config is None:
         return Companions(board)
     from paradrive_tools.guest_build import BuildError
@@ -76,11 +77,9 @@ def _companions(options: argparse.Namespace) -> Companions:
     from paradrive_tools.lint.kernel import Kernel
     from paradrive_tools.lint.module import Module
 
-    cpu = options.cpu or DEFAULT_CPU
-    cpu_named(cpu)
     module = Module(options.module) if options.module is not None else None
     try:
-        directory = ensure_kernel(cpu)
+        directory = ensure_kernel(options.cpu)
         configuration = read_configuration(options.config, directory) if options.config is not None else None
     except BuildError as error:
         raise InputError("kernel", str(error)) from None
@@ -99,7 +98,7 @@ def report_on(source: Source, companions: Companions) -> Report:
             raise
         # dtc has complained, but has been forced to write what no machine can load.
         refusal = Finding("unloadable", Severity.ERROR, error.reason, Location(source.name))
-        return Report(source.name, tuple(in_order([*source.findings, refusal])), failure=error.reason)
+        return Report(source.name, tuple(in_order([*source.findings, refusal])))
     subject = Subject(
         source.name,
         source.blob,

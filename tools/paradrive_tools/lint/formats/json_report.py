@@ -4,13 +4,14 @@
     {"trees": [{"name": "bad.dts",
                 "findings": [{"rule": "...", "severity": "error", "message": "...", "node": "/soc/x@0",
                               "hint": "...", "file": "bad.dts", "line": 7, "column": 3}],
-                "boots": true, "failure": "",
+                "failure": "",
                 "predictions": [{"node": "/soc/x@0", "outcome": "probe fails with -EBUSY", "reason": "...",
                                  "paravirtual": true,
                                  "file": "bad.dts", "line": 6, "column": 8}]}]}
 
 Lines and columns count from 1; 0 says that only the file is known. ``failure`` tells why the kernel does not
-boot with the tree, which has no predictions then. The words of ``outcome`` are those of linux/outcome.py.
+boot with the tree; there are no predictions then, and none of a tree that cannot be loaded. The words of
+``outcome`` are those of linux/outcome.py.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ def _tree(report: Report) -> dict[str, object]:
     return {
         "name": report.name,
         "findings": [_finding(finding) for finding in report.findings],
-        "boots": not report.failure,
         "failure": report.failure,
         "predictions": [_prediction(expectation) for expectation in report.expectations],
     }
