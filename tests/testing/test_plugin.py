@@ -132,6 +132,30 @@ def test_lines_of_another_build_of_the_driver_are_not_told(
     result.stdout.no_fnmatch_line("*pvctl.c:*")
 
 
+def test_a_module_that_a_test_brings_along_tells_its_own_source_lines(
+    run: Run, guest_files: GuestFiles
+) -> None:
+    source = f"""
+from pathlib import Path
+
+def test_fails(guest):
+    guest.rmmod("pvctl")
+    guest.insmod(Path({str(guest_files.modules[0])!r}))
+    start = guest.symbol("pvctl_restart")  # While the agent has time to tell where the module is.
+    guest.agent.start("reboot")
+    guest.run_until(symbol="pvctl_restart")
+    assert guest.machine.vcpu.state.pc != start
+"""
+    place = "* pvctl_restart (pvctl.c:* pvctl_restart)"
+    run(source).stdout.fnmatch_lines(["*call chain of the guest*", place])
+
+
+def test_a_module_that_is_not_there_is_refused(run: Run) -> None:
+    result = run("def test_it(guest):\n    pass\n", "--paradrive-module=absent.ko")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*--paradrive-module: there is no file absent.ko"])
+
+
 @pytest.mark.parametrize(
     ("marker", "complaint"),
     [

@@ -67,7 +67,11 @@ def guest_files(pytestconfig: pytest.Config) -> GuestFiles:
     missing = [f"--paradrive-{name}" for name, path in paths.items() if path is None]
     if missing:
         pytest.fail(f"no guest to boot: {', '.join(missing)} not given", pytrace=False)
-    return GuestFiles(**paths, modules=tuple(pytestconfig.getoption("paradrive_module") or ()))
+    modules = tuple(pytestconfig.getoption("paradrive_module") or ())
+    for module in modules:
+        if not module.is_file():
+            pytest.fail(f"--paradrive-module: there is no file {module}", pytrace=False)
+    return GuestFiles(**paths, modules=modules)
 
 
 @pytest.fixture
