@@ -41,18 +41,11 @@
 #define PVCTL_PRIORITY_DEFAULT		192
 #define PVCTL_PRIORITY_MAX		255
 
-/**
- * struct pvctl - a device that the driver is bound to
- * @dev: the device, for messages and managed resources
- * @base: its registers
- * @panic_nb: reports a crash
- * @exit_code: the argument of SHUTDOWN
- */
 struct pvctl {
 	struct device *dev;
 	void __iomem *base;
 	struct notifier_block panic_nb;
-	u32 exit_code;
+	u32 exit_code;			/* the argument of SHUTDOWN */
 };
 
 static u32 pvctl_read(struct pvctl *pvctl, enum pvctl_register reg)
@@ -136,31 +129,30 @@ static int pvctl_register_panic_notifier(struct pvctl *pvctl)
 static int pvctl_register_handlers(struct pvctl *pvctl, u32 enabled)
 {
 	u32 priority = PVCTL_PRIORITY_DEFAULT;
+	struct device *dev = pvctl->dev;
 	int ret;
 
-	device_property_read_u32(pvctl->dev, "priority", &priority);
+	device_property_read_u32(dev, "priority", &priority);
 	if (priority > PVCTL_PRIORITY_MAX)
-		return dev_err_probe(pvctl->dev, -EINVAL,
-				     "invalid priority %u\n", priority);
+		return dev_err_probe(dev, -EINVAL, "invalid priority %u\n",
+				     priority);
 
 	if (enabled & PVCTL_FEATURE_SHUTDOWN) {
-		ret = devm_register_sys_off_handler(pvctl->dev,
-						    SYS_OFF_MODE_POWER_OFF,
+		ret = devm_register_sys_off_handler(dev, SYS_OFF_MODE_POWER_OFF,
 						    priority, pvctl_power_off,
 						    pvctl);
 		if (ret)
-			return dev_err_probe(pvctl->dev, ret,
+			return dev_err_probe(dev, ret,
 					     "cannot register power-off handler of priority %u\n",
 					     priority);
 	}
 
 	if (enabled & PVCTL_FEATURE_RESET) {
-		ret = devm_register_sys_off_handler(pvctl->dev,
-						    SYS_OFF_MODE_RESTART,
+		ret = devm_register_sys_off_handler(dev, SYS_OFF_MODE_RESTART,
 						    priority, pvctl_restart,
 						    pvctl);
 		if (ret)
-			return dev_err_probe(pvctl->dev, ret,
+			return dev_err_probe(dev, ret,
 					     "cannot register restart handler of priority %u\n",
 					     priority);
 	}
@@ -351,9 +343,7 @@ static ssize_t exit_code_store(struct device *dev,
 			       size_t count)
 {
 	struct pvctl *pvctl = dev_get_drvdata(dev);
-	int ret;
-
-	ret = kstrtou32(buf, 0, &pvctl->exit_code);
+	int ret = kstrtou32(buf, 0, &pvctl->exit_code);
 
 	return ret ?: count;
 }
@@ -370,16 +360,13 @@ static struct attribute *pvctl_attrs[] = {
 static umode_t pvctl_attr_is_visible(struct kobject *kobj,
 				     struct attribute *attr, int index)
 {
-	struct pvctl *pvctl = dev_get_drvdata(kobj_to_dev(kobj));
-	u32 enabled = pvctl_read(pvctl, PVCTL_ENABLE);
+	struct device *dev = kobj_to_dev(kobj);
+	u32 enabled = pvctl_read(dev_get_drvdata(dev), PVCTL_ENABLE);
 
-	if (attr == &dev_attr_boot_reason.attr &&
-	    !(enabled & PVCTL_FEATURE_BOOT_REASON))
-		return 0;
-
-	if (attr == &dev_attr_exit_code.attr &&
-	    !(enabled & PVCTL_FEATURE_SHUTDOWN))
-		return 0;
+	if (attr == &dev_attr_boot_reason.attr)
+		return enabled & PVCTL_FEATURE_BOOT_REASON ? attr->mode : 0;
+	if (attr == &dev_attr_exit_code.attr)
+		return enabled & PVCTL_FEATURE_SHUTDOWN ? attr->mode : 0;
 
 	return attr->mode;
 }
