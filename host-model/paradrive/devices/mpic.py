@@ -29,7 +29,7 @@ from paradrive.devices.mpic_registers import (
     GlobalConfiguration,
     MpicRegisters,
 )
-from paradrive.devices.mpic_timer import GlobalTimer
+from paradrive.devices.mpic_timer import STOPPED, GlobalTimer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -136,13 +136,17 @@ class Mpic(MpicRegisters):
             timer.cancel()
 
     def save(self) -> State:
-        """Return the registers and, as rows of numbers: requests, services, asserted inputs, timers."""
+        """Return the registers and, as rows: requests, services, asserted inputs, timers in use."""
         services = self._arbiter.in_service
         return super().save() | {
             "requests": [list(request) for request in sorted(self._arbiter.requests().items())],
             "in_service": [[cpu, *service] for cpu, stack in enumerate(services) for service in stack],
             "asserted": [[number, position] for number, position, line in self._all_lines() if line.level],
-            "timers": [[number, *timer.save()] for number, timer in enumerate(self._timers)],
+            "timers": [
+                [number, *timer.save()]
+                for number, timer in enumerate(self._timers)
+                if timer.save() != STOPPED
+            ],
         }
 
     def load(self, state: Mapping[str, object]) -> None:
@@ -157,8 +161,9 @@ class Mpic(MpicRegisters):
             line.level = (number, position) in asserted
         for number, lines in self._lines.items():
             self._sources[number].asserted = any(line.level for line in lines)
-        for number, *timer in timers:
-            self._timers[number].load(timer)
+        saved_timers = {number: timer for number, *timer in timers}
+        for number, timer in enumerate(self._timers):
+            timer.load(saved_timers.get(number, STOPPED))
         self._arbiter.load(
             {number: cpus for number, cpus in requests if cpus},
             [

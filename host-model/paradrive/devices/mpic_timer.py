@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 COUNT_INHIBIT = 0x80000000
 TOGGLE = 0x80000000
 COUNT = 0x7FFFFFFF
+#: What `GlobalTimer.save` returns after power-on.
+STOPPED = [COUNT_INHIBIT, 0, 0, 0]
 
 
 class GlobalTimer:
@@ -60,7 +62,7 @@ class GlobalTimer:
 
     def reset(self) -> None:
         """Stop, at zero."""
-        self.load([COUNT_INHIBIT, 0, 0, 0])
+        self.load(STOPPED)
 
     def save(self) -> list[int]:
         """Return base, toggle, the count where it stopped, and the time of expiry (0: stopped)."""
