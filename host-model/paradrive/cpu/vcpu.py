@@ -255,10 +255,12 @@ class Vcpu:
     def _restore_pages(self, memories: Iterable[tuple[Memory, Memory]]) -> set[int]:
         """Return RAM to its contents in the copies; return the pages that had others."""
         changed: set[int] = set()
+        stored = self.core.stored_pages
         for ram, copy in memories:
-            first, end = ram.base // PAGE_SIZE, (ram.base + ram.size) // PAGE_SIZE
-            numbers = [number for number in self.core.stored_pages if first <= number < end]
-            changed.update(self.engine.restore_pages(ram, copy, numbers))
+            pages = range(ram.base // PAGE_SIZE, (ram.base + ram.size) // PAGE_SIZE)
+            all_here = stored and min(stored) in pages and max(stored) in pages
+            here = stored if all_here else stored.intersection(pages)
+            changed.update(self.engine.restore_pages(ram, copy, here))
         return changed
 
     def save(self) -> dict[str, object]:
