@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from paradrive.machine.inputs import InputError
-from paradrive_tools.bench import boot, compute, mmio
+from paradrive_tools.bench import boot, compute, mmio, restart
 from paradrive_tools.bench.emulators import qemu
 from paradrive_tools.bench.figures import FIGURES, Figure, table, value_text, write_figures
 from paradrive_tools.bench.process import (
@@ -22,6 +22,7 @@ from paradrive_tools.bench.process import (
     median_seconds,
     sample,
 )
+from paradrive_tools.bench.qemu_guest import QemuGuest
 from paradrive_tools.cli import main
 
 if TYPE_CHECKING:
@@ -37,10 +38,18 @@ BOUNDS = {
     "engine.build_s": (5.0, None),
     "engine.load_s": (0.1, None),
     "snapshot.restore_ms": (0.5, 0.1),
+    "snapshot.ratio": (0.1, 0.02),
+    "test.ratio": (0.5, 0.1),
+    "test.per_second": (50, 300),
     "snapshot.file_mib": (8, None),
     "snapshot.load_ms": (100, None),
 }
-VALUES: dict[str, float] = dict.fromkeys(FIGURES, 1.0) | {"snapshot.restore_ms": 0.3}
+VALUES: dict[str, float] = dict.fromkeys(FIGURES, 1.0) | {
+    "snapshot.restore_ms": 0.3,
+    "snapshot.ratio": 0.01,
+    "test.ratio": 0.1,
+    "test.per_second": 200,
+}
 
 
 def python(statement: str, exit_status: int = 0, prints: str = "") -> Program:
@@ -63,6 +72,9 @@ def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     # So little work may well take no longer than the start, on a busy machine.
     monkeypatch.setattr(compute, "median_difference", lambda longer, shorter: median_seconds(longer))
     monkeypatch.setattr(mmio, "ACCESSES", 1000)
+    monkeypatch.setattr(restart, "TESTS", 1)
+    monkeypatch.setattr(restart, "SESSION_TESTS", 1)
+    monkeypatch.setattr(restart, "median_difference", lambda longer, shorter: median_seconds(longer))
 
 
 @pytest.mark.usefixtures("few_rounds")
@@ -81,6 +93,9 @@ def test_a_session_writes_every_figure_and_says_what_each_must_be(
     )
     assert figures["compute.ratio"] == pytest.approx(
         figures["compute.mips"] / figures["compute.qemu_mips"], rel=1e-3
+    )
+    assert figures["test.ratio"] == pytest.approx(
+        figures["test.restart_ms"] / figures["test.qemu_ms"], rel=1e-3
     )
     printed = capsys.readouterr().out
     assert [key for key in FIGURES if key not in printed] == []
@@ -209,6 +224,11 @@ def test_a_loop_that_makes_no_access_is_an_error(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(mmio.LOOPS, "read", mmio.LOOPS["nothing"])
     with pytest.raises(BenchError, match="made 0, not 10"):
         mmio.Target().seconds("read", 10)
+
+
+def test_a_qemu_that_does_not_start_says_why(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="does not start: there is no such option"):
+        QemuGuest(("sh", "-c", "echo there is no such option >&2"), tmp_path)
 
 
 def test_figures_replace_the_file_as_a_whole(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """``paradrive bench``: measure this model against QEMU, side by side in one session.
 
-``figures`` says what is measured and how fast it must be; ``boot``, ``compute``, ``mmio``, ``engine`` and
-``snapshot`` measure.
+``figures`` says what is measured and how fast it must be; ``boot``, ``compute``, ``mmio``, ``engine``,
+``snapshot`` and ``restart`` measure.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ POWERS_OFF = "powered off through pvctl (SHUTDOWN, exit code 0)"
 def measure(runs: int) -> dict[str, float]:
     """Return the figures of the boot; BenchError or BuildError when that is not possible."""
     guest = ensure_guest(CPU)
-    tree = _write_tree(guest)
+    tree = write_tree(guest, "act=restart", "boot.dtb")
     files = ("--kernel", guest.kernel, "--initrd", guest.initrd)
     ours = paradrive(*files, "--dtb", tree, prints=RESTARTS)
     samples = alternate(
@@ -46,9 +46,7 @@ def measure(runs: int) -> dict[str, float]:
         {
             "ours": ours,
             "qemu": qemu("-kernel", guest.kernel, "-initrd", guest.initrd, "-dtb", tree, prints=RESTARTS),
-            "poweroff": paradrive(
-                *files, "--dtb", guest.dtb, exit_status=EXIT_ENDED, prints=POWERS_OFF
-            ),
+            "poweroff": paradrive(*files, "--dtb", guest.dtb, exit_status=EXIT_ENDED, prints=POWERS_OFF),
         },
         runs,
     )
@@ -63,10 +61,11 @@ def measure(runs: int) -> dict[str, float]:
     }
 
 
-def _write_tree(guest: GuestFiles) -> Path:
+def write_tree(guest: GuestFiles, command_line: str, name: str) -> Path:
     """Write the tree that both emulators boot, complete as a loader leaves it, and return its file.
 
-    QEMU passes on a tree that it is given as it is; ours enters its own place of the initrd.
+    It has no pvctl, and ``command_line`` for the kernel. QEMU passes on a tree that it is given as it is;
+    ours enters its own place of the initrd.
     """
     tree = DeviceTree(guest.dtb.read_bytes(), str(guest.dtb))
     tree.set_memory_size(MEMORY_MIB << 20)
@@ -74,12 +73,12 @@ def _write_tree(guest: GuestFiles) -> Path:
         if node.parent and "qemu,pvctl" in node.compatible:
             node.parent.children.remove(node)
     chosen = tree.chosen()
-    chosen.set_string("bootargs", "act=restart")
+    chosen.set_string("bootargs", command_line)
     chosen.properties["rng-seed"] = RNG_SEED
     start, end = qemu_initrd_range(guest.kernel, guest.initrd)
     chosen.set_cells("linux,initrd-start", [start])
     chosen.set_cells("linux,initrd-end", [end])
-    path = BUILD / "bench" / "boot.dtb"
+    path = BUILD / "bench" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(tree.to_blob())
     return path

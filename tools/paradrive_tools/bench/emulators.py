@@ -37,10 +37,11 @@ def paradrive(*options: str | Path, exit_status: int = EXIT_RESET_LIMIT, prints:
     return Program((executable, "run", *common, *map(str, options)), exit_status, prints)
 
 
-def qemu(*options: str | Path, machine: str = "ppce500", prints: str = "") -> Program:
-    """Return a run of QEMU, which ends when the guest resets itself."""
-    common = ("-M", machine, "-cpu", CPU, "-m", str(MEMORY_MIB), "-nographic", "-nic", "none", "-no-reboot")
-    return Program((QEMU, *common, *map(str, options)), 0, prints)
+def qemu(*options: str | Path, machine: str = "ppce500", prints: str = "", reboots: bool = False) -> Program:
+    """Return a run of QEMU, which ends when the guest resets itself unless it then ``reboots``."""
+    common = ("-M", machine, "-cpu", CPU, "-m", str(MEMORY_MIB), "-nographic", "-nic", "none")
+    ends = () if reboots else ("-no-reboot",)
+    return Program((QEMU, *common, *ends, *map(str, options)), 0, prints)
 
 
 def count_instructions(program: Program) -> int:

@@ -60,6 +60,12 @@ FIGURES: dict[str, Figure] = {
     "engine.build_s": Figure("first build of the compiled engine", "s", 5.0),
     "engine.load_s": Figure("loading it from the cache", "s", 0.1),
     "snapshot.restore_ms": Figure("restore after a test that touched 300 pages", "ms", 0.5, 0.1),
+    "snapshot.ratio": Figure("restore after a restart, paradrive / QEMU", "", 0.1, 0.02),
+    "snapshot.qemu_ms": Figure("restore after a restart, QEMU", "ms"),
+    "test.ratio": Figure("restore and restart, paradrive / QEMU", "", 0.5, 0.1),
+    "test.restart_ms": Figure("restore and restart through pvctl, paradrive", "ms"),
+    "test.qemu_ms": Figure("restore and restart through guts, QEMU", "ms"),
+    "test.per_second": Figure("such tests in pytest, one process", "1/s", 50, 300, True),
     "snapshot.file_mib": Figure("the file of a saved guest of 64 MiB", "MiB", 8),
     "snapshot.load_ms": Figure("loading it in a fresh process", "ms", 100),
 }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 EARLY = 2_000_000
 #: Late in it, in instructions from there.
 LATER = 6_000_000
-#: Pages that a test touches, and instructions between two looks at how many it has touched.
+#: Pages that a test touches, and instructions between two looks at how many those are.
 PAGES, STEP = 300, 20_000
 #: Restores for each run: they are short.
 RESTORES = 10
@@ -42,10 +42,12 @@ def measure(runs: int) -> dict[str, float]:
         raise BenchError(f"the guest does not have {MEMORY_SIZE >> 20} MiB of RAM")
     machine.run(EARLY, reset_limit=0)
     early = machine.snapshot()
+    length = _length_of_test(machine)
+    machine.restore(early)
     with progress("restoring guests", 2 * runs) as advance, tempfile.TemporaryDirectory() as directory:
         restores = []
         for _ in range(runs):
-            restores += [_restore_seconds(machine, early) for _ in range(RESTORES)]
+            restores += [_restore_seconds(machine, early, length) for _ in range(RESTORES)]
             advance(1)
         machine.run(LATER, reset_limit=0)
         file = Path(directory) / "guest"
@@ -64,11 +66,18 @@ def measure(runs: int) -> dict[str, float]:
     }
 
 
-def _restore_seconds(machine: Machine, snapshot: MachineSnapshot) -> float:
-    """Let the guest touch enough pages, and return the time that it takes to undo that."""
+def _length_of_test(machine: Machine) -> int:
+    """Let the guest run until it has touched enough pages; return how many instructions that takes."""
+    started = machine.vcpu.instructions
     while len(machine.vcpu.stored_pages) < PAGES:
         if not isinstance(machine.run(STEP, reset_limit=0), NoProgress):
             raise BenchError(f"the guest ended before it had touched {PAGES} pages")
+    return machine.vcpu.instructions - started
+
+
+def _restore_seconds(machine: Machine, snapshot: MachineSnapshot, length: int) -> float:
+    """Execute so many instructions from the snapshot on; return the time that it takes to undo that."""
+    machine.run(length, reset_limit=0)
     started = time.perf_counter()
     machine.restore(snapshot)
     return time.perf_counter() - started
