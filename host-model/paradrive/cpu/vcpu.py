@@ -56,7 +56,7 @@ class Engine(Protocol):
         Returns pages which may not be noticed when they are stored to.
         """
 
-    def restore_pages(self, ram: Memory, copy: Memory, numbers: Iterable[int]) -> Iterable[int]:
+    def restore_pages(self, ram: Memory, copy: Memory, numbers: Collection[int]) -> Iterable[int]:
         """Give pages of RAM, by physical number, their contents in ``copy``; return those that had others."""
 
 
@@ -88,7 +88,7 @@ class ReferenceEngine:
         """Nothing is kept beyond the core's translations, and all stores are noticed."""
         return ()
 
-    def restore_pages(self, ram: Memory, copy: Memory, numbers: Iterable[int]) -> Iterable[int]:
+    def restore_pages(self, ram: Memory, copy: Memory, numbers: Collection[int]) -> Iterable[int]:
         """Give pages of RAM, by physical number, their contents in ``copy``; return those that had others."""
         changed = set()
         for number in numbers:

@@ -62,13 +62,13 @@ class CompiledEngine:
         """Return to the translations of ``remember``; return the pages to which stores go unnoticed now."""
         return self._translations.recall(changed)
 
-    def restore_pages(self, ram: Memory, copy: Memory, numbers: Iterable[int]) -> Iterable[int]:
+    def restore_pages(self, ram: Memory, copy: Memory, numbers: Collection[int]) -> Iterable[int]:
         """Give pages of RAM, by physical number, their contents in ``copy``; return those that had others."""
         places = array("Q", numbers)
         count = self._code.restore_pages(
             ram.host_address - ram.base, copy.host_address - copy.base, places.buffer_info()[0], len(places)
         )
-        return places[:count]
+        return numbers if count == len(places) else places[:count]
 
     # Execution
 

@@ -74,7 +74,7 @@ class Remembered:
         ``changed`` are the physical pages that it has changed, by number. ``holds`` tells whether a
         translation holds after the return.
         """
-        for number in self.writers.keys() - changed:
+        for number in [number for number in self.writers if number not in changed]:
             for index in self.writers.pop(number):
                 self.tables[index + WRITE] = NO_PAGE
         for index, translation in filled.items():
