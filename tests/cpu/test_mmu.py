@@ -364,3 +364,23 @@ def test_load_across_pages_reads_from_where_each_of_them_lies(core: BareCore) ->
     core.put(DATA, 0x05060708)
     assert access(core, PLACE + 0xFFD) is None
     assert core.gpr[3] == 0x02030405
+
+
+def test_page_of_all_processes_gives_way_to_one_of_the_process_that_comes_to_run(core: BareCore) -> None:
+    """Which of two entries counts depends on their order, also where the other one has been used before."""
+    shared, own = DATA, DATA + PAGE
+    core.put(shared, 0x11111111)
+    core.put(own, 0x22222222)
+    core.tlbwe(0, VALID | size_code(1) | 5 << 16, PLACE, own | ALL)
+    core.tlbwe(1 << 16, VALID | size_code(1), PLACE, shared | ALL)
+    core.gpr[4] = PLACE
+    loads = {10: 0, 11: 5, 12: 0, 13: 6, 14: 5}
+    core.execute(
+        *(
+            word
+            for register, process in loads.items()
+            for word in (li(3, process), mtspr(spr.PID, 3), insn("lwz", rT=register, rA=4))
+        )
+    )
+    seen = [core.gpr[register] for register in loads]
+    assert seen == [0x11111111, 0x22222222, 0x11111111, 0x11111111, 0x22222222]
