@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from elftools.elf.elffile import ELFFile
 
+from paradrive_tools.guest_build.paths import cache_directory
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
+CACHE = cache_directory().parent
+
 NO_EVENTS = """
     /dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi"
     &pvctl { /delete-property/ interrupts; };
@@ -25,9 +29,14 @@ NO_EVENTS = """
 
 @pytest.fixture
 def run(
-    pytester: pytest.Pytester, pytestconfig: pytest.Config, guest_files: GuestFiles
+    pytester: pytest.Pytester,
+    pytestconfig: pytest.Config,
+    guest_files: GuestFiles,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., pytest.RunResult]:
     """Return what runs pytest on the source of a test module."""
+    # Pytester has changed HOME, where the engine's code would not be found and be compiled each time.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(CACHE))
     pytester.makeini(f"[pytest]\nparadrive_dts_path = {pytestconfig.rootpath / 'dts'}\n")
     files = [f"--paradrive-{name}={getattr(guest_files, name)}" for name in ("kernel", "initrd", "dtb")]
 
