@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from bare_core import CODE, NOP, PAGE, RAM_SIZE, BareCore, insn, jump, li, load_constant
+from paradrive.devices.ram import Ram
 
 OTHER = CODE + PAGE
 ALIAS = 0x40000000
@@ -177,3 +178,31 @@ def test_long_program_through_many_pages(core: BareCore) -> None:
     core.state.pc = CODE
     core.vcpu.run(16 * 1024 + 10)
     assert (core.gpr[3], core.gpr[4]) == (16 * 1024, 0x12345678)
+
+
+def test_code_that_runs_from_a_snapshot_have_changed_is_executed_as_it_is(core: BareCore) -> None:
+    """A return keeps what earlier runs have missed: stores to this page in one, its execution in another."""
+    subroutine(core, OTHER, 1)
+    programs = {
+        "stores": [insn("stw", rS=5, rA=4)],
+        "stores and calls": [insn("stw", rS=5, rA=4), call(OTHER - CODE - 0x104), NOP],
+        "calls, stores and calls": [
+            call(OTHER - CODE - 0x200),
+            insn("ori", rS=3, rA=6),
+            insn("stw", rS=5, rA=4),
+            call(OTHER - CODE - 0x20C),
+        ],
+    }
+    for number, program in enumerate(programs.values()):
+        core.put(CODE + 0x100 * number, *program)
+    core.gpr[4], core.gpr[5] = OTHER, li(3, 2)
+    snapshot, ram = core.vcpu.snapshot(), Ram(core.ram.base, core.ram.size)
+    ram.view[:] = core.ram.view
+    for number, length in ((0, 1), (1, 4), (2, 8), (2, 8)):
+        core.clock.clear()
+        core.vcpu.restore(snapshot, [(core.ram, ram)])
+        assert core.word(OTHER) == li(3, 1)
+        core.state.pc = CODE + 0x100 * number
+        core.vcpu.run(length)
+        assert core.word(OTHER) == li(3, 2)
+    assert (core.gpr[6], core.gpr[3]) == (1, 2)
