@@ -170,8 +170,8 @@ static irqreturn_t pvctl_handle_events(int irq, void *data)
 
 	pvctl_write(pvctl, PVCTL_EVENT, events);
 
-	/* Unless the device is broken, others do not assert the interrupt */
-	if (!(events & PVCTL_EVENTS))
+	/* A device that is broken, or gone, which reads as all ones */
+	if (!(events & PVCTL_EVENTS) || events == U32_MAX)
 		return IRQ_NONE;
 
 	if (events & PVCTL_EVENT_CRASH)

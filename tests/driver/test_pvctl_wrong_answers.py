@@ -114,6 +114,15 @@ def test_events_that_are_not_defined_ask_for_nothing(guest: BootedGuest, pvctl: 
     assert not pvctl.commands
 
 
+def test_a_device_that_is_gone_requests_no_crash(guest: BootedGuest, pvctl: Pvctl) -> None:
+    line = guest.hold_interrupt(pvctl)
+    guest.answer_all_ones(pvctl)
+    guest.run_until(instructions=200_000)
+    line.set(False)
+    assert_guest_is_well(guest)
+    assert "requests" not in guest.console
+
+
 def pretend_unhandled_interrupts(guest: BootedGuest, number: int) -> None:
     """Let the kernel believe that there have been so many more interrupts of which nobody took notice.
 
