@@ -8,13 +8,12 @@ import json
 import multiprocessing
 import os
 import secrets
-import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from paradrive_tools.agreement.comparison import compare
-from paradrive_tools.agreement.search import DisagreementError, Tally, search
+from paradrive_tools.agreement.search import Tally, search_batch
 from paradrive_tools.agreement.variants import good_blobs, variants
 from paradrive_tools.guest_build.paths import BUILD
 from paradrive_tools.guest_build.progress import progress
@@ -67,23 +66,13 @@ def _search(count: int, seed: int) -> Tally:
         ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=context) as pool,
         progress("comparing generated trees", count) as advance,
     ):
-        batches = pool.map(partial(_batch, good), sizes, range(seed, seed + len(sizes)))
+        batches = pool.map(partial(search_batch, good), sizes, range(seed, seed + len(sizes)))
         for size, (batch, complaint) in zip(sizes, batches, strict=True):
             tally.add(batch)
             if complaint:
                 print(complaint)
             advance(size)
     return tally
-
-
-def _batch(good: list[bytes], count: int, seed: int) -> tuple[Tally, str]:
-    """Search one batch; return its tally, and the smallest tree that disagrees as a source."""
-    try:
-        return search(good, count, seed), ""
-    except DisagreementError as error:
-        command = ["dtc", "-f", "-q", "-I", "dtb", "-O", "dts"]
-        source = subprocess.run(command, input=error.blob, capture_output=True, check=False, timeout=60)
-        return Tally(disagreed=1), f"seed {seed}:\n{error}\n{source.stdout.decode('ascii', 'replace')}"
 
 
 if __name__ == "__main__":

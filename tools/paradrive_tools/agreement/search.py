@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -92,3 +93,13 @@ def search(good: Sequence[bytes], count: int, start: int) -> Tally:
 
     agree()
     return tally
+
+
+def search_batch(good: Sequence[bytes], count: int, start: int) -> tuple[Tally, str]:
+    """Search as ``search`` does; return the tally, and the smallest tree that disagrees as a source."""
+    try:
+        return search(good, count, start), ""
+    except DisagreementError as error:
+        command = ["dtc", "-f", "-q", "-I", "dtb", "-O", "dts"]
+        source = subprocess.run(command, input=error.blob, capture_output=True, check=False, timeout=60)
+        return Tally(disagreed=1), f"seed {start}:\n{error}\n{source.stdout.decode('ascii', 'replace')}"
