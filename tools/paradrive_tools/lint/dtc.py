@@ -30,6 +30,7 @@ _CHECK = re.compile(r"(?P<where>.*?): (?P<level>Warning|ERROR) \((?P<check>\w+)\
 _NODE = re.compile(r"(?P<path>/[^:\s]*)(?::[^:\s]+)?: (?P<message>.*)")
 _POSITION = re.compile(r"(?P<file>.+):(?P<line>\d+)\.(?P<column>\d+)-[\d.]+")
 _FATAL = re.compile(r"(?:FATAL ERROR|Error): (?:(?P<where>\S.*?:\d+\.\d+-[\d.]+):? )?(?P<message>.*)")
+_PREREQUISITE = "Failed prerequisite"
 _SEVERITIES = {"Warning": Severity.WARNING, "ERROR": Severity.ERROR}
 
 
@@ -62,7 +63,9 @@ def _run(options: Sequence[str], contents: bytes, name: str) -> tuple[bytes, lis
     result = run_bounded([*_COMMAND, *options], contents, name)
     if result.status != 0:
         raise _failure(result.messages, name)
-    matches = (_CHECK.fullmatch(message) for message in result.messages)
+    # Of a check that needs another one to succeed, only the other one's complaint says anything.
+    messages = (message for message in result.messages if _PREREQUISITE not in message)
+    matches = (_CHECK.fullmatch(message) for message in messages)
     findings = [_finding(match, name) for match in matches if match]
     return result.output, findings[:MAX_FINDINGS]
 

@@ -15,6 +15,7 @@ from paradrive_tools import exit_status
 from paradrive_tools.lint.command import EXIT_FINDINGS
 from paradrive_tools.lint.finding import Finding, Location, Severity
 from paradrive_tools.lint.formats import FORMATS
+from paradrive_tools.lint.limits import check_size
 from paradrive_tools.lint.lint import in_order, lint
 from paradrive_tools.lint.pages import all_pages, page_of
 from paradrive_tools.lint.report import Expectation, Report
@@ -93,6 +94,7 @@ def report_on(source: Source, companions: Companions) -> Report:
     """
     try:
         tree = DeviceTree(source.blob, source.name)
+        check_size(tree)
     except DeviceTreeError as error:
         if not source.findings:
             raise
