@@ -14,7 +14,14 @@ from paradrive_tools.guest_build.paths import CHECKOUT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DOCUMENTS = ("README.md", "docs/architecture.md", "docs/devices.md", "docs/fidelity.md", "docs/testing.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/architecture.md",
+    "docs/devices.md",
+    "docs/fidelity.md",
+    "docs/lint.md",
+    "docs/testing.md",
+)
 DOCUMENTS_WITH_TESTS = ("README.md", "docs/testing.md")
 
 
