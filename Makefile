@@ -7,8 +7,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # The machine to run, and its CPU: e500v2 or e500mc
 MACHINE ?= ppce500
 CPU ?= e500v2
-# How long to fuzz
+# How long to damage device trees, and how many to generate
 FUZZ_SECONDS ?= 60
+FUZZ_TREES ?= 5000
 # Further arguments of the commands behind "run" and "test"
 RUN_ARGS ?=
 PYTEST_ARGS ?=
@@ -30,8 +31,9 @@ test: kernel ## Run the test suite (PYTEST_ARGS=)
 fuzz-state: $(SETUP) ## Load 10,000 damaged and forged files of saved guests
 	@$(PYTHON) -m paradrive_tools.fuzz_state
 
-fuzz-dt: $(SETUP) ## Lint damaged device trees (FUZZ_SECONDS=)
+fuzz-dt: kernel ## Damage device trees (FUZZ_SECONDS=), boot generated ones (FUZZ_TREES=); writes build/agreement.json
 	@$(PYTHON) -m paradrive_tools.lint.fuzz_blobs --seconds $(FUZZ_SECONDS)
+	@$(PYTHON) -m paradrive_tools.agreement --count $(FUZZ_TREES)
 
 check: kernel ## Check the sources: Python, driver, device trees, bindings
 	@$(PYTHON) -m paradrive_tools.source_checks $(CPU)
