@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from paradrive.machine.inputs import InputError
-from paradrive_tools.bench import boot, compute, mmio, restart
+from paradrive_tools.agreement.variants import variants
+from paradrive_tools.bench import boot, compute, lint, mmio, restart
 from paradrive_tools.bench.emulators import qemu
 from paradrive_tools.bench.figures import FIGURES, Figure, table, value_text, write_figures
 from paradrive_tools.bench.process import (
@@ -43,12 +44,17 @@ BOUNDS = {
     "test.per_second": (50, 300),
     "snapshot.file_mib": (8, None),
     "snapshot.load_ms": (100, None),
+    "lint.missed": (0, None),
+    "lint.false_alarms": (0, None),
+    "lint.ratio_dt_validate": (0.5, 2),
 }
 VALUES: dict[str, float] = dict.fromkeys(FIGURES, 1.0) | {
     "snapshot.restore_ms": 0.3,
     "snapshot.ratio": 0.01,
     "test.ratio": 0.1,
     "test.per_second": 200,
+    "lint.missed": 0,
+    "lint.false_alarms": 0,
 }
 
 
@@ -68,6 +74,8 @@ def shown(values: dict[str, float]) -> str:
 
 @pytest.fixture
 def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    few_variants = [variants()[0], variants()[-1]]
+    monkeypatch.setattr(lint, "variants", lambda: few_variants)
     monkeypatch.setattr(compute, "ROUNDS", 2)
     # So little work may well take no longer than the start, on a busy machine.
     monkeypatch.setattr(compute, "median_difference", lambda longer, shorter: median_seconds(longer))
@@ -97,6 +105,8 @@ def test_a_session_writes_every_figure_and_says_what_each_must_be(
     assert figures["test.ratio"] == pytest.approx(
         figures["test.restart_ms"] / figures["test.qemu_ms"], rel=1e-3
     )
+    # One of the two variants is bad.
+    assert (figures["lint.caught"], figures["lint.missed"], figures["lint.false_alarms"]) == (1, 0, 0)
     printed = capsys.readouterr().out
     assert [key for key in FIGURES if key not in printed] == []
 

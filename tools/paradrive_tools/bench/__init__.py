@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``paradrive bench``: measure this model against QEMU, side by side in one session.
+"""``paradrive bench``: measure against QEMU, and the linter against dt-validate and dtc, in one session.
 
 ``figures`` says what is measured and how fast it must be; ``boot``, ``compute``, ``mmio``, ``engine``,
-``snapshot`` and ``restart`` measure.
+``snapshot``, ``restart`` and ``lint`` measure.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Add the sub-command and its options."""
     command = commands.add_parser(
         "bench",
-        help="measure against QEMU",
-        description="Boot and compute in turn on this model and on QEMU, and print the medians beside what "
-        "they must be. The exit status is 0 however fast this machine is, 2 when something is missing.",
+        help="measure against QEMU, dt-validate and dtc",
+        description="Boot and compute in turn on this model and on QEMU, lint here and with dt-validate, "
+        "and print the medians beside what they must be. The exit status is 0 however fast this machine is, "
+        "2 when something is missing.",
     )
     command.set_defaults(execute=_execute)
     add = command.add_argument

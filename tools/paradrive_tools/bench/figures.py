@@ -68,6 +68,15 @@ FIGURES: dict[str, Figure] = {
     "test.per_second": Figure("such tests in pytest, one process", "1/s", 50, 300, True),
     "snapshot.file_mib": Figure("the file of a saved guest of 64 MiB", "MiB", 8),
     "snapshot.load_ms": Figure("loading it in a fresh process", "ms", 100),
+    "lint.caught": Figure("bad variants of the trees that paradrive lint catches"),
+    "lint.missed": Figure("those that it does not catch", "", 0),
+    "lint.caught_dt_validate": Figure("those that dt-validate alone catches"),
+    "lint.caught_dtc": Figure("those that dtc alone catches, with all its checks"),
+    "lint.false_alarms": Figure("good variants that paradrive lint complains of", "", 0),
+    "lint.false_alarms_dt_validate": Figure("those that dt-validate complains of"),
+    "lint.false_alarms_dtc": Figure("those that dtc complains of"),
+    "lint.trees_per_s": Figure("trees that paradrive lint checks, of 100 at once", "1/s"),
+    "lint.ratio_dt_validate": Figure("time for 100 trees, dt-validate / paradrive", "", 0.5, 2, True),
 }
 
 

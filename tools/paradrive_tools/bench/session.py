@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from paradrive_tools import exit_status
-from paradrive_tools.bench import boot, compute, engine, mmio, restart, snapshot
+from paradrive_tools.bench import boot, compute, engine, lint, mmio, restart, snapshot
 from paradrive_tools.bench.emulators import require_qemu
 from paradrive_tools.bench.figures import table, write_figures
 from paradrive_tools.bench.process import BenchError
@@ -47,4 +47,5 @@ def measure(runs: int) -> dict[str, float]:
         **engine.measure(runs),
         **snapshot.measure(runs),
         **restart.measure(runs),
+        **lint.measure(runs),
     }
