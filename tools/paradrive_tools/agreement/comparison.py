@@ -62,4 +62,7 @@ def _disagreements(prediction: Prediction, observation: Observation) -> list[Dis
             continue  # which driver gets what is not for ours is not predicted
         elif probe.outcome != observed:
             found.append(Disagreement(path, f"{probe.outcome} ({probe.reason})", observed))
+        elif probe.features is not None and probe.features != observation.features.get(path):
+            enabled = f"features {observation.features.get(path, 0):#x}"
+            found.append(Disagreement(path, f"features {int(probe.features):#x} ({probe.reason})", enabled))
     return found

@@ -40,8 +40,10 @@ _SLICE = 2_000_000
 _REPORT = "/bin/report_devices"
 _END = "devices: end;"
 _DEVICE = re.compile(
-    r"device: (?P<path>/[^;]*) [^ ;]+ (?:driver (?P<driver>[^ ;]+)|probe -(?P<errno>\d+)|no driver);"
+    r"device: (?P<path>/[^;]*) (?P<device>[^ ;]+) "
+    r"(?:driver (?P<driver>[^ ;]+)|probe -(?P<errno>\d+)|no driver);"
 )
+_FEATURES = re.compile(r"pvctl (?P<device>[^ ]+): version [0-9.]+, features 0x(?P<features>[0-9a-f]+)")
 #: The names of errnos as the kernel has them. Writing to a driver's "bind" returns EAGAIN for EPROBE_DEFER,
 #: which user space does not know (drivers/base/dd.c, device_driver_attach).
 _ERRNO_NAMES = {**errno.errorcode, errno.EAGAIN: "EPROBE_DEFER", errno.EOPNOTSUPP: "EOPNOTSUPP"}
@@ -51,12 +53,14 @@ class Observation(NamedTuple):
     """What the kernel made of a tree.
 
     ``devices`` tells for each node that became a platform device what became of it, by its path; it is
-    empty where the kernel did not come so far, and ``failure`` says why then. ``log`` is the kernel's log.
+    empty where the kernel did not come so far, and ``failure`` says why then. ``log`` is the kernel's log,
+    and ``features`` what the driver has enabled (ENABLE of pvctl), of the nodes that it has bound to.
     """
 
     devices: Mapping[str, str]
     failure: str | None
     log: str
+    features: Mapping[str, int] = MappingProxyType({})
 
     def outcome(self, path: str) -> str:
         """Return what became of the node with this path."""
@@ -77,7 +81,7 @@ def observe(blob: bytes, cpu: str = "e500v2", machine: str = "ppce500") -> Obser
             break
     guest.destroy()
     if _END in log:
-        return Observation(MappingProxyType(_devices(log)), None, log)
+        return Observation(MappingProxyType(_devices(log)), None, log, MappingProxyType(_features(log)))
     return Observation(MappingProxyType({}), _failure(log, outcome), log)
 
 
@@ -107,6 +111,13 @@ def _devices(log: str) -> dict[str, str]:
     """Return what report_devices.c has told, by the paths of nodes."""
     reports = _DEVICE.finditer(log)
     return {report["path"]: _outcome(report) for report in reports}
+
+
+def _features(log: str) -> dict[str, int]:
+    """Return what the driver says at the end of its probe, by the paths of nodes."""
+    features = {said["device"]: int(said["features"], 16) for said in _FEATURES.finditer(log)}
+    reports = _DEVICE.finditer(log)
+    return {report["path"]: features[report["device"]] for report in reports if report["device"] in features}
 
 
 def _outcome(report: re.Match[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from paradrive_tools.lint.hardware import Hardware
 from paradrive_tools.lint.linux.boot import why_not
 from paradrive_tools.lint.linux.built_in import BuiltInDrivers
-from paradrive_tools.lint.linux.interrupts import EndlessSearch, Interrupt, Interrupts
+from paradrive_tools.lint.linux.interrupts import EndlessSearch, Interrupt, Mappings
 from paradrive_tools.lint.linux.outcome import NOT_POPULATED, OTHER_DRIVER, POPULATED
 from paradrive_tools.lint.linux.population import populate
 from paradrive_tools.lint.linux.resources import Claims
@@ -37,15 +37,16 @@ def predict(subject: Subject) -> Prediction:
     population = populate(tree)
     nodes = {path: Probe(NOT_POPULATED, reason) for path, reason in population.left_out.items()}
     built_in = BuiltInDrivers(tree, population)
-    interrupts = Interrupts(tree)
+    interrupts = Mappings(subject.interrupts)
     try:
-        console = [interrupts.first(node) for node in built_in.serial_ports][:1]
+        console = [interrupts.map(node) for node in built_in.serial_ports][:1]
         driver = Driver(
             tree,
             Hardware(subject.board, subject.tree),
             Claims(tree, built_in.serial_ports),
             interrupts,
-            requested={found.source for found in console if isinstance(found, Interrupt)},
+            requested={found.source for found in console if isinstance(found, Interrupt)}
+            | {subject.interrupts.error_source},
             waiting=Suppliers(tree, built_in),
         )
         _probe_all(population, tree, built_in, driver, nodes)

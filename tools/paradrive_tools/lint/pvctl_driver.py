@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from paradrive.machine.devicetree import Node
     from paradrive_tools.lint.hardware import Hardware
     from paradrive_tools.lint.linux.address import Resource
-    from paradrive_tools.lint.linux.interrupts import Interrupts
+    from paradrive_tools.lint.linux.interrupts import Mappings
     from paradrive_tools.lint.linux.resources import Claims
     from paradrive_tools.lint.linux.suppliers import Suppliers
 
@@ -35,16 +35,17 @@ MAPPABLE = 0x3A00_0000
 
 
 class Probe(NamedTuple):
-    """How a probe ends, in the words of ``linux.outcome``, and why."""
+    """How a probe ends, in the words of ``linux.outcome``, and why; if bound, with which features."""
 
     outcome: str
     reason: str
+    features: Feature | None = None
 
 
 class Driver:
     """The driver in one kernel; devices are probed in the order in which they were made.
 
-    ``requested`` are the sources of the MPIC that have a handler before any of them.
+    ``requested`` are the sources of the MPIC that have a handler before any of them, None for no source.
     """
 
     def __init__(
@@ -52,9 +53,9 @@ class Driver:
         tree: LinuxTree,
         hardware: Hardware,
         claims: Claims,
-        interrupts: Interrupts,
+        interrupts: Mappings,
         *,
-        requested: Iterable[int],
+        requested: Iterable[int | None],
         waiting: Suppliers,
     ) -> None:
         self._tree = tree
@@ -98,7 +99,7 @@ class Driver:
         return None
 
     def _probe_mapped(self, node: Node, base: int) -> Probe:
-        interrupt = self._interrupts.first(node)
+        interrupt = self._interrupts.map(node)
         if isinstance(interrupt, NoInterrupt) and interrupt.deferred:
             return Probe(probe_fails("EPROBE_DEFER"), interrupt.reason)
         identifier = self._read(base, "ID")
@@ -139,7 +140,7 @@ class Driver:
         events = "" if Feature.EVENTS in features else ", without events of the host"
         if isinstance(interrupt, NoInterrupt):
             events += f": {interrupt.reason}"
-        return Probe(BOUND, f"it binds{events}")
+        return Probe(BOUND, f"it binds{events}", features)
 
 
 def has_guts_reset(tree: LinuxTree) -> bool:

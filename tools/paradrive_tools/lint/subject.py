@@ -67,15 +67,19 @@ class Subject:
         return predict(self)
 
     @cached_property
-    def interrupts(self) -> Interrupts | EndlessSearch:
-        """The interrupts of the tree, or where the kernel searches for their controller in a circle."""
-        interrupts = Interrupts(self.linux)
+    def interrupts(self) -> Interrupts:
+        """The interrupts of the tree; where there is an ``endless_search``, not to be asked."""
+        return Interrupts(self.linux)
+
+    @cached_property
+    def endless_search(self) -> EndlessSearch | None:
+        """Where the kernel searches for the controller of an interrupt in a circle."""
         try:
             for node in self.tree.root.walk():
-                interrupts.specifier(node)
-        except EndlessSearch as error:
-            return error
-        return interrupts
+                self.interrupts.specifier(node)
+        except EndlessSearch as found:
+            return found
+        return None
 
     @cached_property
     def driver_nodes(self) -> list[Node]:

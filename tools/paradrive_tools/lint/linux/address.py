@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive_tools.lint.linux.tree import CELL, LinuxTree, node_name
+from paradrive_tools.lint.linux.tree import LinuxTree, node_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from paradrive.machine.devicetree import Node
 
@@ -81,21 +81,21 @@ def resources(tree: LinuxTree, node: Node) -> list[Resource]:
     return found
 
 
-def entries(tree: LinuxTree, node: Node) -> Iterator[tuple[list[int], int]]:
+def entries(tree: LinuxTree, node: Node) -> Iterator[tuple[Sequence[int], int]]:
     """Yield the entries of ``reg``: the cells of the address, and the size (__of_get_address)."""
     if node.parent is None:
         return
     bus = _bus(tree, node.parent)
     if not 0 < bus.address_cells <= _MAX_ADDRESS_CELLS:
         return
-    cells = cells_of(node, "reg")
+    cells = node.cells("reg")
     width = bus.address_cells + bus.size_cells
     for position in range(0, len(cells) - width + 1, width):
         address = cells[position : position + bus.address_cells]
         yield address, number_of(cells[position + bus.address_cells : position + width])
 
 
-def is_memory(tree: LinuxTree, node: Node, address: list[int]) -> bool:
+def is_memory(tree: LinuxTree, node: Node, address: Sequence[int]) -> bool:
     """Tell whether an address is one of memory, which it need not be on a bus with a cell of flags."""
     bus = _bus(tree, node.parent or node)
     if bus.is_isa:
@@ -109,7 +109,7 @@ def windows(tree: LinuxTree, bus_node: Node) -> list[Resource]:
         return []
     bus, upper = _bus(tree, bus_node), _bus(tree, bus_node.parent)
     width = bus.address_cells + upper.address_cells + bus.size_cells
-    cells = cells_of(bus_node, "ranges")
+    cells = bus_node.cells("ranges")
     found = []
     for position in range(0, len(cells) - width + 1, width) if width else ():
         row = cells[position : position + width]
@@ -122,7 +122,7 @@ def windows(tree: LinuxTree, bus_node: Node) -> list[Resource]:
     return found
 
 
-def translate(tree: LinuxTree, node: Node, address: list[int]) -> int:
+def translate(tree: LinuxTree, node: Node, address: Sequence[int]) -> int:
     """Return the physical address of an entry of ``reg`` (of_translate_address); raises Untranslatable.
 
     Of ``address``, as many cells count as the bus says.
@@ -132,7 +132,7 @@ def translate(tree: LinuxTree, node: Node, address: list[int]) -> int:
     return on_bus(tree, node.parent, address)
 
 
-def on_bus(tree: LinuxTree, bus_node: Node, address: list[int]) -> int:
+def on_bus(tree: LinuxTree, bus_node: Node, address: Sequence[int]) -> int:
     """Return the physical address of one on a bus; raises Untranslatable."""
     parent = bus_node
     bus = _checked(tree, parent)
@@ -165,15 +165,14 @@ def _bus(tree: LinuxTree, node: Node) -> _Bus:
     return _Bus(address_cells, size_cells, int(address_cells == 3), is_isa=False)
 
 
-def _up(node: Node, bus: _Bus, upper: _Bus, address: list[int]) -> list[int]:
+def _up(node: Node, bus: _Bus, upper: _Bus, address: Sequence[int]) -> Sequence[int]:
     """Return an address on the bus ``node`` as one on the bus above (of_translate_one)."""
     if "ranges" not in node.properties:
         raise Untranslatable(node, "has no ranges, so nothing above reaches what is on it")
-    ranges = cells_of(node, "ranges")
+    ranges = node.cells("ranges")
     if not node.properties["ranges"]:
-        flags = (address + [0] * upper.address_cells)[: upper.flags]
-        base = flags + [0] * (upper.address_cells - upper.flags)
-        return _add(base, number_of(address), upper)
+        flags = address[: upper.flags]
+        return _add([*flags, *[0] * (upper.address_cells - len(flags))], number_of(address), upper)
     width = bus.address_cells + upper.address_cells + bus.size_cells
     for position in range(0, len(ranges) - width + 1, width):
         row = ranges[position : position + width]
@@ -184,7 +183,7 @@ def _up(node: Node, bus: _Bus, upper: _Bus, address: list[int]) -> list[int]:
     raise Untranslatable(node, f"its ranges do not contain {number_of(address):#x}")
 
 
-def _offset(bus: _Bus, row: list[int], upper_cells: int, address: list[int]) -> int | None:
+def _offset(bus: _Bus, row: Sequence[int], upper_cells: int, address: Sequence[int]) -> int | None:
     """Return how far into a row of ``ranges`` an address lies (of_bus_default_map and its like)."""
     if bus.is_isa and (address[0] ^ row[0]) & 1:
         return None
@@ -198,7 +197,7 @@ def _offset(bus: _Bus, row: list[int], upper_cells: int, address: list[int]) -> 
     return number - start
 
 
-def _add(base: list[int], offset: int, bus: _Bus) -> list[int]:
+def _add(base: Sequence[int], offset: int, bus: _Bus) -> Sequence[int]:
     """Return the cells of an address plus an offset (of_bus_default_translate)."""
     flags, cells = base[: bus.flags], base[bus.flags :]
     number = (number_of(cells) + offset) & _MASK
@@ -206,16 +205,10 @@ def _add(base: list[int], offset: int, bus: _Bus) -> list[int]:
     if len(cells) > 1:
         result[-2] = number >> 32
     result[-1:] = [number & 0xFFFF_FFFF]
-    return flags + result
+    return [*flags, *result]
 
 
-def cells_of(node: Node, name: str) -> list[int]:
-    """Return the whole cells of a property, without what is left over at its end."""
-    value = node.properties.get(name, b"")
-    return [int.from_bytes(value[at : at + CELL], "big") for at in range(0, len(value) - CELL + 1, CELL)]
-
-
-def number_of(cells: list[int]) -> int:
+def number_of(cells: Sequence[int]) -> int:
     """Return cells as one number of 64 bits (of_read_number)."""
     number = 0
     for cell in cells:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive_tools.lint.linux.address import cells_of, resources
+from paradrive_tools.lint.linux.address import resources
 from paradrive_tools.lint.linux.interrupts import Interrupts
 from paradrive_tools.lint.linux.resources import memory
 
@@ -48,7 +48,7 @@ def _is_boot_cpu(tree: LinuxTree, node: Node) -> bool:
     """Tell whether a node, wherever it is, is the CPU that boots (early_init_dt_scan_cpus)."""
     numbers = "ibm,ppc-interrupt-server#s" if "ibm,ppc-interrupt-server#s" in node.properties else "reg"
     is_cpu = next(tree.strings(node, "device_type"), None) == "cpu"
-    return is_cpu and tree.boot_cpu in cells_of(node, numbers)
+    return is_cpu and tree.boot_cpu in node.cells(numbers)
 
 
 def _fits(regions: list[Resource]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive_tools.lint.linux.address import Untranslatable, cells_of, translate
+from paradrive_tools.lint.linux.address import Untranslatable, translate
 from paradrive_tools.lint.linux.tree import LinuxTree, Match, node_name
 
 if TYPE_CHECKING:
@@ -143,6 +143,6 @@ def _unit_address(tree: LinuxTree, node: Node) -> int | None:
         return None
     try:
         # Linux reads as many cells as the bus says, past the end of a short reg: into what follows it.
-        return translate(tree, node, [*cells_of(node, "reg"), 0, 0, 0, 0])
+        return translate(tree, node, [*node.cells("reg"), 0, 0, 0, 0])
     except Untranslatable:
         return None

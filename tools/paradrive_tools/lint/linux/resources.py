@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive_tools.lint.linux.address import Resource, cells_of, number_of, resources
+from paradrive_tools.lint.linux.address import Resource, number_of, resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from paradrive.machine.devicetree import Node
     from paradrive_tools.lint.linux.tree import LinuxTree
@@ -57,7 +57,7 @@ def memory(tree: LinuxTree) -> list[Resource]:
     for node in tree.root.children:
         if _is_memory(tree, node):
             name = "linux,usable-memory" if "linux,usable-memory" in node.properties else "reg"
-            found += _regions(tree, cells_of(node, name))
+            found += _regions(tree, node.cells(name))
     for hole in _unmapped(tree):
         found = [part for region in found for part in _without(region, hole)]
     return found
@@ -91,7 +91,7 @@ def _is_memory(tree: LinuxTree, node: Node) -> bool:
     return next(tree.strings(node, "device_type"), None) == "memory" and tree.is_available(node)
 
 
-def _regions(tree: LinuxTree, cells: list[int]) -> list[Resource]:
+def _regions(tree: LinuxTree, cells: Sequence[int]) -> list[Resource]:
     address_cells = tree.inherited_cells(tree.root, "#address-cells")
     size_cells = tree.inherited_cells(tree.root, "#size-cells")
     width = address_cells + size_cells

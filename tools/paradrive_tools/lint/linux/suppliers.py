@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from paradrive_tools.lint.linux.address import cells_of
-
 if TYPE_CHECKING:
     from paradrive.machine.devicetree import Node
     from paradrive_tools.lint.linux.built_in import BuiltInDrivers
@@ -35,7 +33,7 @@ class Suppliers:
         """Return the first node that the device of ``node`` waits for in vain, None where there is none."""
         for name in node.properties:
             if _SUPPLIERS.fullmatch(name):
-                for phandle in cells_of(node, name)[:1]:
+                for phandle in node.cells(name)[:1]:
                     supplier = self._tree.by_phandle(phandle)
                     if supplier is not None and not self._is_ready(node, supplier):
                         return supplier

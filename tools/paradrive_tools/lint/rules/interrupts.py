@@ -6,8 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive_tools.lint.finding import Severity
-from paradrive_tools.lint.linux.address import cells_of
-from paradrive_tools.lint.linux.interrupts import HIGH_LEVEL, EndlessSearch, Interrupt, Interrupts
+from paradrive_tools.lint.linux.interrupts import HIGH_LEVEL, Interrupt, NoInterrupt
 from paradrive_tools.lint.rule import Problem, rule
 
 if TYPE_CHECKING:
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from paradrive.machine.devicetree import Node
     from paradrive_tools.lint.subject import Subject
 
-_NAMES = ("interrupts-extended", "interrupts")
+_EXTENDED = "interrupts-extended"
+_CELL = 4
 
 
 @rule(
@@ -25,31 +25,45 @@ _NAMES = ("interrupts-extended", "interrupts")
 def interrupt_parent(subject: Subject) -> Iterator[Problem]:
     """An interrupt goes to a node which does not exist, or is no interrupt controller.
 
-    Where the parent does not exist the driver is told that there is no interrupt; pvctl binds then,
-    without the requests of the host. Where it exists and has no driver, the kernel waits for one: the
-    probe is deferred, for ever. Where the MPIC does not say that it is an interrupt-controller, the kernel
-    looks further up, and comes back to it, without an end.
+    The kernel takes the controller from interrupts-extended, or else from the interrupt-parent of the node
+    itself or of the nearest node above that has one (of_irq_find_parent). What follows from a wrong one
+    depends on what is wrong:
+
+    - It does not exist: the driver is told that there is no interrupt. pvctl binds then, but no request of
+      the host ever reaches the guest.
+    - It exists, and no driver has made an interrupt controller of it: the kernel waits for that driver, and
+      the probe is deferred (-EPROBE_DEFER), for ever.
+    - It has #interrupt-cells but does not say interrupt-controller: the kernel looks for a controller
+      further up. Where that leads back to the node, it does so without an end, and does not boot.
+
+    Wrong, as the UART is no controller:
+
+        pvctl@0 { interrupt-parent = <&serial0>; interrupts = <5 2>; ... };
+
+    Right, or without interrupt-parent, where the root has it:
+
+        pvctl@0 { interrupt-parent = <&mpic>; interrupts = <5 2>; ... };
     """
-    if isinstance(subject.interrupts, EndlessSearch):
-        yield Problem(subject.interrupts.node, f"the kernel does not boot: {subject.interrupts}")
-        return
+    if subject.endless_search is not None:
+        yield Problem(subject.endless_search.node, f"the kernel does not boot: {subject.endless_search}")
     for node in _with_interrupts(subject):
-        mapped, _ = subject.interrupts.specifier(node) or (None, [])
-        parent = mapped or _parent(subject, node)
+        parent = _parent(subject, node)
         if parent is None:
             yield Problem(node, "its interrupt parent does not exist", _property(node))
         elif "interrupt-controller" not in parent.properties:
             yield Problem(node, f"its interrupt parent {parent.path} is no controller", _property(node))
-        elif parent is not Interrupts(subject.linux).mpic:
+        elif parent is not subject.interrupts.mpic:
             yield Problem(node, f"its interrupt parent {parent.path} has no driver", _property(node))
 
 
 def _parent(subject: Subject, node: Node) -> Node | None:
-    """Return the node that the first interrupt of a node goes to."""
-    extended = cells_of(node, "interrupts-extended")
-    if "interrupts-extended" in node.properties:
-        return subject.linux.by_phandle(extended[0]) if extended else None
-    return Interrupts(subject.linux).parent(node)
+    """Return the controller of a node's first interrupt, or else the node that it is said to be."""
+    specifier = subject.interrupts.specifier(node)
+    if not isinstance(specifier, NoInterrupt):
+        return specifier.controller
+    if _EXTENDED in node.properties:
+        return next(map(subject.linux.by_phandle, node.cells(_EXTENDED)[:1]), None)
+    return subject.interrupts.parent(node)
 
 
 @rule(
@@ -60,24 +74,34 @@ def _parent(subject: Subject, node: Node) -> Node | None:
 def interrupt_specifier(subject: Subject) -> Iterator[Problem]:
     """An interrupt has not as many cells as its controller asks for.
 
-    How many cells an interrupt has is said by #interrupt-cells of its controller: 2 or 4 for an MPIC, a
-    source and its sense. With fewer the driver is told that there is no interrupt; a rest is ignored.
+    How many cells an interrupt has is said by #interrupt-cells of its controller: 2 or 4 for an MPIC, of
+    which the first are a source and its sense. In interrupts-extended, a phandle goes before them. With
+    fewer cells the driver is told that there is no interrupt, and pvctl binds without the requests of the
+    host; what is left over at the end, the kernel ignores without a word.
+
+    Wrong, with an MPIC of two cells:
+
+        interrupts = <5>;
+
+    Right, source 5, active high level:
+
+        interrupts = <5 2>;
     """
     for node in _with_interrupts(subject):
         name = _property(node)
-        if name == "interrupts-extended":
+        if name == _EXTENDED:
             yield from _check_extended(subject, node)
             continue
-        parent = Interrupts(subject.linux).parent(node)
+        parent = subject.interrupts.parent(node)
         width = subject.linux.read_u32(parent, "#interrupt-cells") if parent is not None else None
-        count = len(node.properties[name]) / 4
-        if width is not None and (width == 0 or count % width or not count):
-            yield Problem(node, f"its {name} has {count:g} cells, not groups of {width}", name)
+        size = len(node.properties[name])
+        if parent is not None and width is not None and (not size or not width or size % (_CELL * width)):
+            cells = f"{size / _CELL:g} cells, but an interrupt at {parent.path} has {width}"
+            yield Problem(node, f"its {name} has {cells}", name)
 
 
 def _check_extended(subject: Subject, node: Node) -> Iterator[Problem]:
-    name = "interrupts-extended"
-    cells = cells_of(node, name)
+    cells = node.cells(_EXTENDED)
     position = 0
     while position < len(cells):
         parent = subject.linux.by_phandle(cells[position])
@@ -85,8 +109,11 @@ def _check_extended(subject: Subject, node: Node) -> Iterator[Problem]:
         if width is None:
             return  # the business of the rule interrupt-parent
         position += 1 + width
-    if position != len(cells) or not cells or len(node.properties[name]) % 4:
-        yield Problem(node, f"its {name} ends within an interrupt", name)
+    size = len(node.properties[_EXTENDED])
+    if position * _CELL != size or not cells:
+        yield Problem(
+            node, f"its {_EXTENDED} has {size / _CELL:g} cells, but its interrupts have {position}", _EXTENDED
+        )
 
 
 @rule(
@@ -97,59 +124,101 @@ def _check_extended(subject: Subject, node: Node) -> Iterator[Problem]:
 def interrupt_number(subject: Subject) -> Iterator[Problem]:
     """The interrupt controller has no such source.
 
-    The kernel cannot map the interrupt, and tells the driver that there is none; pvctl binds then,
-    without the requests of the host.
+    The first cell of an interrupt at the MPIC is its source, from 0 to 255 (the kernel also maps the vectors
+    from 2003 to 2042, of errors and timers). Another one the kernel cannot map (mpic_host_map): it tells the
+    driver that there is no interrupt, and pvctl binds without the requests of the host.
+
+    On ppce500 the sources 5 to 14 belong to the platform bus. The others belong to the chip: to share one
+    with a device of the chip is what the rule interrupt-taken finds.
+
+    Wrong:
+
+        interrupts = <256 2>;
+
+    Right:
+
+        interrupts = <5 2>;
     """
     for node in _with_interrupts(subject):
-        interrupts = Interrupts(subject.linux)
-        controller, cells = interrupts.specifier(node) or (None, [])
-        if controller is interrupts.mpic and cells and not interrupts.exists(cells[0]):
-            yield Problem(node, f"the MPIC has no source {cells[0]}", _property(node))
+        specifier = subject.interrupts.specifier(node)
+        if isinstance(specifier, NoInterrupt) or specifier.controller is not subject.interrupts.mpic:
+            continue
+        if specifier.cells and subject.interrupts.source(specifier.cells) is None:
+            cells = " ".join(map(str, specifier.cells))
+            yield Problem(node, f"the MPIC has no source <{cells}>, only 0 to 255", _property(node))
 
 
 @rule("interrupt-sense", Severity.WARNING, hint="Write 2, active high level, into the second cell.")
 def interrupt_sense(subject: Subject) -> Iterator[Problem]:
     """The sense of an interrupt is not the device's.
 
-    The line of pvctl is a level, active high, for as long as a request is pending (sense 2 of the MPIC).
-    To an edge, requests that come while another is handled get lost; an active low level interrupts
-    without end.
+    The line of pvctl is a level, active high, for as long as a request is pending. In the second cell of an
+    interrupt, the MPIC's binding counts 0 rising edge, 1 low level, 2 high level, 3 falling edge; only the
+    last two bits count. The driver binds whatever it says, but:
+
+    - at an edge, a request that comes while another is being handled gets lost;
+    - at a low level, the interrupt is raised without end as long as there is no request.
+
+    Wrong:
+
+        interrupts = <5 0>;
+
+    Right:
+
+        interrupts = <5 2>;
     """
     for node in _with_interrupts(subject):
-        found = Interrupts(subject.linux).first(node)
+        found = subject.interrupts.first(node)
         if isinstance(found, Interrupt) and found.sense and found.sense != HIGH_LEVEL:
-            yield Problem(
-                node, f"the sense of its interrupt is {found.sense}, not {HIGH_LEVEL}", _property(node)
-            )
+            sense = f"the sense of its interrupt {found.source} is {found.sense}, not {HIGH_LEVEL}"
+            yield Problem(node, sense, _property(node))
 
 
 @rule("interrupt-taken", Severity.ERROR, hint="Give each device a source of its own.")
 def interrupt_taken(subject: Subject) -> Iterator[Problem]:
     """The interrupt belongs to another device, and is not shared.
 
-    pvctl does not share its interrupt, so request_threaded_irq() fails with -EBUSY for the second one,
-    and so does its probe. A source that is mapped with another sense already cannot be mapped again at
-    all.
+    pvctl does not share its interrupt: a handler that another device's interrupt calls again and again would
+    read a register of the host each time. So request_threaded_irq() fails with -EBUSY for the second device,
+    and so does its probe. A source that is mapped already with another sense cannot be mapped again at all;
+    then the driver is told that there is no interrupt. Source 16 is that of the chip's own errors, which
+    the kernel handles from the start (mpic_err_int_init).
+
+    Wrong, as both UARTs of the chip have source 42:
+
+        pvctl@0 { interrupts = <42 2>; ... };
+
+    Right:
+
+        pvctl@0 { interrupts = <5 2>; ... };
     """
-    owners: dict[int, Node] = {}
-    if isinstance(subject.interrupts, EndlessSearch):
+    if subject.endless_search is not None:
         return
-    for node in subject.tree.root.walk():
-        found = subject.interrupts.specifier(node)
-        if found is None or not found[1] or not subject.linux.is_available(node):
+    for node in subject.driver_nodes:
+        found = subject.interrupts.first(node)
+        if isinstance(found, Interrupt) and found.source == subject.interrupts.error_source:
+            yield Problem(node, f"its interrupt {found.source} is that of the chip's errors", _property(node))
+    owners: dict[int, Node] = {}
+    for node in filter(subject.linux.is_available, subject.tree.root.walk()):
+        found = subject.interrupts.first(node)
+        if isinstance(found, NoInterrupt):
             continue
-        owner = owners.setdefault(found[1][0], node)
-        pair = (owner, node) if node in subject.driver_nodes else (node, owner)
-        if owner is not node and pair[1] in subject.driver_nodes:
-            yield Problem(pair[1], f"{pair[0].path} has its interrupt {found[1][0]}, too", _property(pair[1]))
+        owner = owners.setdefault(found.source, node)
+        if owner is node:
+            continue
+        # The tree's order is not that of drivers: a device of the chip was there before.
+        other, blamed = (owner, node) if node in subject.driver_nodes else (node, owner)
+        if blamed in subject.driver_nodes:
+            yield Problem(blamed, f"{other.path} has its interrupt {found.source}, too", _property(blamed))
 
 
 def _with_interrupts(subject: Subject) -> list[Node]:
     """Return the driver's nodes that have interrupts, none where the kernel would search for ever."""
-    if isinstance(subject.interrupts, EndlessSearch):
+    if subject.endless_search is not None:
         return []
-    return [node for node in subject.driver_nodes if any(name in node.properties for name in _NAMES)]
+    return [node for node in subject.driver_nodes if _property(node)]
 
 
 def _property(node: Node) -> str:
-    return next((name for name in _NAMES if name in node.properties), "")
+    """Return the property that says a node's interrupts, "" if none does."""
+    return next((name for name in (_EXTENDED, "interrupts") if name in node.properties), "")
