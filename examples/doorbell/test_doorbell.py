@@ -9,35 +9,34 @@ import pytest
 from doorbell import Doorbell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from paradrive.testing.booted import BootedGuest
 
-    from paradrive.testing.guest import Guest
-
+DEVICE = "/sys/bus/platform/drivers/doorbell/f00001000.doorbell"
 ANSWER = "doorbell f00001000.doorbell: somebody is at the door"
+#: Instructions in which a driver that answers more than once would do so.
+A_WHILE = 1_000_000
 
 
 @pytest.fixture
-def guest(boot: Callable[..., Guest]) -> Guest:
-    """Return a guest that has booted and is idle."""
-    guest = boot(append="act=idle")
-    guest.run()
-    return guest
+def bell(guest: BootedGuest) -> Doorbell:
+    """Return the doorbell of the test's guest."""
+    return guest.device(Doorbell)
 
 
-def test_driver_binds_to_its_node(guest: Guest) -> None:
-    assert "init: doorbell bound to f00001000.doorbell" in guest.console
+def test_driver_binds_to_its_node(guest: BootedGuest) -> None:
+    assert guest.read(f"{DEVICE}/modalias") == "of:NdoorbellT(null)Cacme,doorbell\n"
 
 
-def test_driver_answers_each_ring_once(guest: Guest) -> None:
-    bell = guest.device(Doorbell)
+def test_driver_answers_each_ring_once(guest: BootedGuest, bell: Doorbell) -> None:
     for rings in (1, 2):
         bell.ring()
-        guest.run()
+        guest.run_until(line=ANSWER)
+        guest.run_until(instructions=A_WHILE)
         assert guest.console.count(ANSWER) == rings
         assert bell.RUNG == 0
 
 
-def test_driver_touches_nothing_that_is_not_defined(guest: Guest) -> None:
-    guest.device(Doorbell).ring()
-    guest.run()
-    assert guest.device(Doorbell).guest_errors.count == 0
+def test_driver_touches_nothing_that_is_not_defined(guest: BootedGuest, bell: Doorbell) -> None:
+    bell.ring()
+    guest.run_until(line=ANSWER)
+    assert bell.guest_errors.count == 0
