@@ -25,15 +25,20 @@ if TYPE_CHECKING:
 MAX_CHANGES = 4
 #: Properties that decide what becomes of a device, with values for them.
 _TELLING_CELLS = {
-    "reg": (0x0, 0x800, 0x1000, 0x4500, 0x4600, 0x40000, 0xE0000, 0x7FF_F000, 0x800_0000, 0x3),
+    "reg": (0x0, 0x200, 0x800, 0x1000, 0x4500, 0x4600, 0x40000, 0xE0000, 0x7FF_F000, 0x800_0000, 0x3),
     "ranges": (0x0, 0xF, 0xE, 0x1000, 0xE000_0000, 0x100_0000, 0x800_0000),
     "#address-cells": (0, 1, 2, 3, 4, 5),
     "#size-cells": (0, 1, 2, 3),
     "#interrupt-cells": (0, 1, 2, 3, 4),
-    "interrupts": (0, 1, 2, 3, 5, 6, 16, 42, 255, 256, 5000),
+    "interrupts": (0, 1, 2, 3, 5, 6, 16, 42, 255, 256, 2003, 2035, 5000),
     "priority": (0, 1, 128, 192, 255, 256),
     "interrupt-parent": (0, 1, 2, 3, 99),
     "interrupts-extended": (0, 1, 2, 5, 99),
+    "interrupt-map": (0, 1, 2, 5),
+    "phandle": (1, 2, 3),
+    "clocks": (1, 2, 3, 99),
+    "vdd-supply": (1, 2, 3, 99),
+    "reset-gpios": (1, 2, 3, 99),
 }
 _TELLING_STRINGS = {
     "status": ("okay", "ok", "disabled", "reserved", "fail", "fail-sss", "OKAY", ""),
@@ -48,6 +53,8 @@ _TELLING_STRINGS = {
     ),
     "device_type": ("soc", "memory", "serial", "open-pic"),
 }
+#: Properties that say all by being there.
+_FLAGS = ("interrupt-controller", "ranges", "no-map", "nonposted-mmio", "dma-coherent")
 _NAMES = ("pvctl@0", "pvctl@1000", "pvctl", "isa", "localbus", "bus@0", "soc@0", "platform@0")
 
 #: What the kernel needs before it looks for devices. What becomes of a kernel that has lost some of it is
@@ -186,6 +193,30 @@ def _set_strings(draw: DrawFn, tree: DeviceTree) -> None:
         node.properties[name] = "\0".join(strings).encode() + draw(st.sampled_from((b"\0", b"")))
 
 
+def _set_flag(draw: DrawFn, tree: DeviceTree) -> None:
+    node = _own_node(draw, tree)
+    name = draw(st.sampled_from(_FLAGS))
+    if node is not None:
+        node.properties[name] = b""
+
+
+def _reserve_memory(draw: DrawFn, tree: DeviceTree) -> None:
+    """Reserve the last MiB of RAM, or less, or the platform bus; sometimes in a way that Linux ignores."""
+    parent = tree.root.child("reserved-memory")
+    if parent is None:
+        parent = tree.root.add_child("reserved-memory")
+        for name in ("#address-cells", "#size-cells"):
+            parent.set_cells(name, draw(st.sampled_from((tree.root.cells(name), (1,), (2,)))))
+        if draw(st.booleans()):
+            parent.properties["ranges"] = b""
+    node = parent.add_child(f"pages@{len(parent.children)}")
+    start = draw(st.sampled_from(((0x0, 0x3F0_0000), (0x0, 0x3FF_F000), (0xF, 0x0), (0xF, 0x1000))))
+    size = draw(st.sampled_from((0x0, 0x800, 0x1000, 0x1_0000)))
+    node.set_cells("reg", (*start, 0, size))
+    if draw(st.booleans()):
+        node.properties["no-map"] = b""
+
+
 def _copy_property(draw: DrawFn, tree: DeviceTree) -> None:
     source, target = _any_node(draw, tree), _own_node(draw, tree)
     names = sorted(source.properties.keys() - {"phandle"})
@@ -213,6 +244,8 @@ _CHANGES = (
     _copy_property,
     _drop_node,
     _drop_essential_property,
+    _set_flag,
+    _reserve_memory,
 )
 
 

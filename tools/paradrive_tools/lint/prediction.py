@@ -10,7 +10,6 @@ from paradrive_tools.lint.linux.boot import why_not
 from paradrive_tools.lint.linux.built_in import BuiltInDrivers
 from paradrive_tools.lint.linux.interrupts import EndlessSearch, Interrupt, Mappings
 from paradrive_tools.lint.linux.outcome import NOT_POPULATED, OTHER_DRIVER, POPULATED
-from paradrive_tools.lint.linux.population import populate
 from paradrive_tools.lint.linux.resources import Claims
 from paradrive_tools.lint.linux.suppliers import Suppliers
 from paradrive_tools.lint.pvctl_driver import COMPATIBLE, Driver, Probe
@@ -34,7 +33,7 @@ def predict(subject: Subject) -> Prediction:
     failure = why_not(tree, subject.board)
     if failure:
         return Prediction({}, failure)
-    population = populate(tree)
+    population = subject.population
     nodes = {path: Probe(NOT_POPULATED, reason) for path, reason in population.left_out.items()}
     built_in = BuiltInDrivers(tree, population)
     interrupts = Mappings(subject.interrupts)

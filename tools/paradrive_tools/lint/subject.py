@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from paradrive.devices.pvctl import Pvctl
 from paradrive_tools.lint.linux.interrupts import EndlessSearch, Interrupts
+from paradrive_tools.lint.linux.population import populate
 from paradrive_tools.lint.linux.tree import LinuxTree
 from paradrive_tools.lint.prediction import Prediction, predict
 from paradrive_tools.lint.pvctl_driver import has_guts_reset
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from paradrive_tools.lint.configuration import Configuration
     from paradrive_tools.lint.finding import Finding
     from paradrive_tools.lint.kernel import Kernel
+    from paradrive_tools.lint.linux.population import Population
     from paradrive_tools.lint.module import Module
     from paradrive_tools.lint.source_map import SourceMap
 
@@ -60,6 +62,11 @@ class Subject:
     def linux(self) -> LinuxTree:
         """The tree as Linux sees it."""
         return LinuxTree(self.tree)
+
+    @cached_property
+    def population(self) -> Population:
+        """Which nodes the kernel makes platform devices of."""
+        return populate(self.linux)
 
     @cached_property
     def prediction(self) -> Prediction:

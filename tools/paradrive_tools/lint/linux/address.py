@@ -20,8 +20,8 @@ _MASK = (1 << 64) - 1
 _BAD = _MASK
 #: OF_MAX_ADDR_CELLS
 _MAX_ADDRESS_CELLS = 4
-#: IORESOURCE_MEM, which a bus with a cell of flags has to say.
-_MEMORY = 0x200
+#: IORESOURCE_MEM, which a bus with a cell of flags has to say, and IORESOURCE_TYPE_BITS.
+_MEMORY, _TYPE_BITS = 0x200, 0x1F00
 
 
 class Untranslatable(Exception):  # noqa: N818 - it is an answer rather than an error
@@ -75,6 +75,8 @@ def resources(tree: LinuxTree, node: Node) -> list[Resource]:
             end = (start + size - 1) & _MASK
             if size and end < start:  # -EOVERFLOW
                 break
+            if _flags(tree, node, address) & _TYPE_BITS != _MEMORY:
+                continue  # platform_get_resource() does not take it for memory
             found.append(Resource(start, end if size else start - 1))
     except Untranslatable:
         pass
@@ -97,10 +99,15 @@ def entries(tree: LinuxTree, node: Node) -> Iterator[tuple[Sequence[int], int]]:
 
 def is_memory(tree: LinuxTree, node: Node, address: Sequence[int]) -> bool:
     """Tell whether an address is one of memory, which it need not be on a bus with a cell of flags."""
+    return bool(_flags(tree, node, address) & _MEMORY)
+
+
+def _flags(tree: LinuxTree, node: Node, address: Sequence[int]) -> int:
+    """Return what the bus says of an address (of_bus.get_flags): bits of IORESOURCE."""
     bus = _bus(tree, node.parent or node)
     if bus.is_isa:
-        return not address[0] & 1
-    return not bus.flags or bool(address[0] & _MEMORY)
+        return 0 if address[0] & 1 else _MEMORY
+    return address[0] if bus.flags else _MEMORY
 
 
 def windows(tree: LinuxTree, bus_node: Node) -> list[Resource]:

@@ -6,6 +6,7 @@ Source: Linux 6.12, drivers/of/irq.c, kernel/irq/irqdomain.c, arch/powerpc/sysde
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive_tools.lint.linux.address import resources
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 #: MAX_PHANDLE_ARGS
 _MAX_CELLS = 16
-#: Of the device's reg, of_irq_parse_one() takes no more cells.
-_UNIT_CELLS = 3
+#: What of_irq_parse_one() takes of a device's reg, where zeros follow what is shorter.
+_UNIT = struct.Struct(">3I")
 #: mpic_alloc() is told 256 sources, whatever the tree or the hardware say.
 _MPIC_SOURCES = 256
 #: The vectors of error interrupts and of timers, which are mapped without a look at the number of sources.
@@ -143,7 +144,7 @@ class Interrupts:
                 return NoInterrupt("it has no interrupts, or too few cells of them")
             # No cell at all is enough for a parent that asks for none, without interrupts, too.
             found = Specifier(parent, cells)
-        return self._resolve(found, node.cells("reg")[:_UNIT_CELLS])
+        return self._resolve(found, _unit(node))
 
     def _extended(self, node: Node) -> Specifier | None:
         """Return the first of ``interrupts-extended``, None where there is none that Linux can use."""
@@ -231,3 +232,8 @@ class Interrupts:
                 return Specifier(parent, cells[end - width : end]), cells[position + 1 : end]
             position = end
         return None
+
+
+def _unit(node: Node) -> tuple[int, ...]:
+    """Return the cells of a node's reg by which an interrupt-map tells devices apart."""
+    return _UNIT.unpack(node.properties.get("reg", b"")[: _UNIT.size].ljust(_UNIT.size, b"\0"))

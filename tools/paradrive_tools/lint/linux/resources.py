@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which physical addresses belong to something already when a module's driver asks for its own.
 
-Source: Linux 6.12, drivers/of/fdt.c (early_init_dt_scan_memory), arch/powerpc/mm/mem.c
-(add_system_ram_resources), drivers/tty/serial/8250/8250_of.c, kernel/resource.c (__request_region).
+Source: Linux 6.12, drivers/of/fdt.c (early_init_dt_scan_memory), drivers/of/of_reserved_mem.c,
+arch/powerpc/mm/mem.c (add_system_ram_resources), drivers/tty/serial/8250/8250_of.c, kernel/resource.c
+(__request_region).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive_tools.lint.linux.address import Resource, number_of, resources
+from paradrive_tools.lint.linux.tree import BUS_CELLS, CELL, node_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,10 +66,41 @@ def memory(tree: LinuxTree) -> list[Resource]:
 
 
 def _unmapped(tree: LinuxTree) -> list[Resource]:
-    """Return the reserved memory that Linux treats as if it were not there (early_init_dt_reserve_memory)."""
-    reserved = (node for node in tree.root.children if node.name == "reserved-memory")
-    children = (child for node in reserved for child in node.children if "no-map" in child.properties)
-    return [region for child in children for region in resources(tree, child)]
+    """Return the reserved memory that Linux treats as if it were not there (early_init_dt_reserve_memory).
+
+    What the header reserves already cannot be taken away from Linux any more.
+    """
+    before = _header_reservations(tree)
+    return [
+        region
+        for node in _reserved_memory_nodes(tree)
+        if "no-map" in node.properties
+        for region in _regions(tree, node.cells("reg"))
+        if not any(region.overlaps(other) for other in before)
+    ]
+
+
+def _reserved_memory_nodes(tree: LinuxTree) -> list[Node]:
+    """Return the children of /reserved-memory that Linux heeds (fdt_scan_reserved_mem).
+
+    It ignores all of them unless the node has ranges, and says itself the same cells as the root.
+    """
+    parent = next((node for node in tree.root.children if node_name(node) == "reserved-memory"), None)
+    if parent is None or "ranges" not in parent.properties:
+        return []
+    widths = [tree.inherited_cells(tree.root, name) for name in BUS_CELLS]
+    if [tree.read_u32(parent, name) for name in BUS_CELLS] != widths:
+        return []
+    entry = CELL * sum(widths)
+    return [
+        node
+        for node in parent.children
+        if tree.is_available(node) and entry and len(node.properties.get("reg", b"")) % entry == 0
+    ]
+
+
+def _header_reservations(tree: LinuxTree) -> list[Resource]:
+    return [Resource(address, address + size - 1) for address, size in tree.reservations if size]
 
 
 def _without(region: Resource, hole: Resource) -> list[Resource]:
@@ -80,11 +113,10 @@ def _without(region: Resource, hole: Resource) -> list[Resource]:
 
 def reserved_memory(tree: LinuxTree) -> list[Resource]:
     """Return the RAM that the tree reserves: in its header, and in /reserved-memory."""
-    found = [Resource(address, address + size - 1) for address, size in tree.reservations if size]
-    for node in tree.root.children:
-        if node.name == "reserved-memory":
-            found += [region for child in node.children for region in resources(tree, child)]
-    return found
+    nodes = _reserved_memory_nodes(tree)
+    return _header_reservations(tree) + [
+        region for node in nodes for region in _regions(tree, node.cells("reg"))
+    ]
 
 
 def _is_memory(tree: LinuxTree, node: Node) -> bool:
@@ -92,8 +124,7 @@ def _is_memory(tree: LinuxTree, node: Node) -> bool:
 
 
 def _regions(tree: LinuxTree, cells: Sequence[int]) -> list[Resource]:
-    address_cells = tree.inherited_cells(tree.root, "#address-cells")
-    size_cells = tree.inherited_cells(tree.root, "#size-cells")
+    address_cells, size_cells = (tree.inherited_cells(tree.root, name) for name in BUS_CELLS)
     width = address_cells + size_cells
     regions = []
     for position in range(0, len(cells) - width + 1, width) if width else ():

@@ -40,5 +40,8 @@ class Suppliers:
         return None
 
     def _is_ready(self, node: Node, supplier: Node) -> bool:
-        is_own = any(below is supplier for below in node.walk())
+        at: Node | None = supplier
+        while at is not None and at is not node:
+            at = at.parent
+        is_own = at is node
         return is_own or not self._tree.is_available(supplier) or bool(self._built_in.driver_of(supplier))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from paradrive.machine.devicetree import DeviceTree, Node
 
 CELL = 4
+#: What a bus says of the addresses on it.
+BUS_CELLS = ("#address-cells", "#size-cells")
 _PHANDLE_PROPERTIES = ("phandle", "linux,phandle")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.linux.interrupts import HIGH_LEVEL, Interrupt, NoInterrupt
+from paradrive_tools.lint.linux.tree import CELL
 from paradrive_tools.lint.rule import Problem, rule
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from paradrive_tools.lint.subject import Subject
 
 _EXTENDED = "interrupts-extended"
-_CELL = 4
 
 
 @rule(
@@ -95,8 +95,8 @@ def interrupt_specifier(subject: Subject) -> Iterator[Problem]:
         parent = subject.interrupts.parent(node)
         width = subject.linux.read_u32(parent, "#interrupt-cells") if parent is not None else None
         size = len(node.properties[name])
-        if parent is not None and width is not None and (not size or not width or size % (_CELL * width)):
-            cells = f"{size / _CELL:g} cells, but an interrupt at {parent.path} has {width}"
+        if parent is not None and width is not None and (not size or not width or size % (CELL * width)):
+            cells = f"{size / CELL:g} cells, but an interrupt at {parent.path} has {width}"
             yield Problem(node, f"its {name} has {cells}", name)
 
 
@@ -110,9 +110,9 @@ def _check_extended(subject: Subject, node: Node) -> Iterator[Problem]:
             return  # the business of the rule interrupt-parent
         position += 1 + width
     size = len(node.properties[_EXTENDED])
-    if position * _CELL != size or not cells:
+    if position * CELL != size or not cells:
         yield Problem(
-            node, f"its {_EXTENDED} has {size / _CELL:g} cells, but its interrupts have {position}", _EXTENDED
+            node, f"its {_EXTENDED} has {size / CELL:g} cells, but its interrupts have {position}", _EXTENDED
         )
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.linux.address import resources, windows
-from paradrive_tools.lint.linux.population import populate
 from paradrive_tools.lint.linux.resources import memory, reserved_memory
 from paradrive_tools.lint.pvctl_driver import COMPATIBLE
 from paradrive_tools.lint.rule import Problem, rule
@@ -81,7 +80,7 @@ def not_on_a_populated_bus(subject: Subject) -> Iterator[Problem]:
 
     A node that is left out because of its own ``status`` is no finding: it says so itself.
     """
-    population = populate(subject.linux)
+    population = subject.population
     devices = {device.node.path for device in population.devices}
     for node in subject.driver_nodes:
         if subject.linux.is_available(node) and node.path not in devices:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.linux.address import Untranslatable, entries, is_memory, resources, translate
+from paradrive_tools.lint.linux.tree import BUS_CELLS, CELL
 from paradrive_tools.lint.pvctl_driver import REGISTERS_SIZE
 from paradrive_tools.lint.rule import Problem, rule
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from paradrive.machine.devicetree import Node
     from paradrive_tools.lint.subject import Subject
 
-_CELL = 4
 _PAGE = 4096
 #: Bits of a physical address (e500 Core Family Reference Manual, 1.2, "36-bit physical addressing").
 _PHYSICAL_BITS = 36
@@ -52,7 +52,7 @@ def reg_malformed(subject: Subject) -> Iterator[Problem]:
         if node.parent is None or not node.properties.get("reg"):
             continue
         length = len(node.properties["reg"])
-        width = _CELL * sum(subject.linux.inherited_cells(node.parent, name) for name in _BUS_CELLS)
+        width = CELL * sum(subject.linux.inherited_cells(node.parent, name) for name in BUS_CELLS)
         if width == 0 or length % width:
             yield Problem(node, f"its reg has {length} bytes, not a multiple of {width}", "reg")
         elif subject.linux.inherited_cells(node.parent, "#size-cells") and any(
@@ -92,9 +92,6 @@ def reg_too_small(subject: Subject) -> Iterator[Problem]:
                 yield Problem(node, f"{resource.size:#x} bytes do not hold the registers", "reg")
 
 
-_BUS_CELLS = ("#address-cells", "#size-cells")
-
-
 @rule("bus-cells", Severity.ERROR, hint="Say #address-cells and #size-cells on each bus: 1 to 4, and 1 or 2.")
 def bus_cells(subject: Subject) -> Iterator[Problem]:
     """A bus does not say, or says wrongly, how its children are addressed.
@@ -105,7 +102,7 @@ def bus_cells(subject: Subject) -> Iterator[Problem]:
     as on PCI.
     """
     for bus in _buses(subject):
-        for name in _BUS_CELLS:
+        for name in BUS_CELLS:
             cells = subject.linux.read_u32(bus, name)
             if cells is None:
                 yield Problem(bus, f"is a bus without {name}", name)
