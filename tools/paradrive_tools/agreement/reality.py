@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,6 +35,8 @@ NO_DRIVER = "no driver"
 DRIVER = "pvctl"
 #: Four boots, in instructions.
 BUDGET = 40_000_000
+#: Some 20 KiB each.
+OBSERVATIONS_KEPT = 512
 #: How often to look whether the guest has said all: one that has panicked, or cannot power off, never ends.
 _SLICE = 2_000_000
 _REPORT = "/bin/report_devices"
@@ -67,9 +69,11 @@ class Observation(NamedTuple):
         return self.devices.get(path, NOT_POPULATED)
 
 
+@lru_cache(maxsize=OBSERVATIONS_KEPT)
 def observe(blob: bytes, cpu: str = "e500v2", machine: str = "ppce500") -> Observation:
     """Boot the guest with this tree, for ``BUDGET`` instructions, and return what its kernel made of it.
 
+    Two boots of one tree are identical to the bit, and Hypothesis draws many a tree twice: it is booted once.
     Raises InputError when no machine can be made of the tree, BuildError when the guest cannot be built.
     """
     guest = Machine(_configuration(DeviceTree(blob, "the tree"), cpu, machine), Console().transmit)
