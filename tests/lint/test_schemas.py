@@ -120,6 +120,13 @@ def test_string_that_is_not_ascii_is_a_finding(judge: Judgement) -> None:
     assert finding.message == "dtschema cannot read the tree: b'qemu,\\xe4' is not made of ASCII strings"
 
 
+def test_node_that_dtschema_fails_at_is_a_finding_beside_those_of_others(judge: Judgement) -> None:
+    found = judge("&pvctl { compatible; }; &mpic { /delete-property/ interrupt-controller; };")
+    (message,) = messages(found, PVCTL)
+    assert message.startswith("dtschema cannot judge the node: ")
+    assert "'interrupt-controller' is a required property" in [finding.message for finding in found]
+
+
 def test_process_that_has_been_killed_is_started_again(process: SchemaProcess, ppce500: bytes) -> None:
     process.submit(ppce500)
     first = process.violations()

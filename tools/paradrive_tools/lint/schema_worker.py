@@ -122,6 +122,9 @@ class Judge:
                 ]
             except RecursionError:
                 violations = [Violation(path, "", "a schema refers to itself without end", "")]
+            except Exception as error:  # as above: of an empty property, for example
+                message = f"dtschema cannot judge the node: {_reason(error)}"
+                violations = [Violation(path, "", message[:_MAX_MESSAGE], "")]
             self._remembered[key] = violations
             if len(self._remembered) > _MAX_REMEMBERED:
                 self._remembered.popitem(last=False)
