@@ -21,7 +21,7 @@ from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.outcome import Interrupted
 from paradrive.testing.faults import FaultInjection
-from paradrive.testing.modules import Modules
+from paradrive.testing.modules import Modules, loadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -126,7 +126,7 @@ class BootedGuest(FaultInjection):
         paths = self.read("/modules.list").split()
         for module in modules:
             paths.append(f"/lib/modules/{module.name}")
-            self.agent.write(paths[-1], module.read_bytes())
+            self.agent.write(paths[-1], loadable(module))
             self.agent.insmod(paths[-1])
         self._modules = self._modules_at_boot = Modules(self._kernel, paths, self.agent)
         self._changed_modules: list[str] = []
@@ -217,7 +217,7 @@ class BootedGuest(FaultInjection):
         """Load a module from a file of the guest, given as a string, or of the host, given as a Path."""
         path = module if isinstance(module, str) else f"/lib/modules/{module.name}"
         if not isinstance(module, str):
-            self.agent.write(path, module.read_bytes())
+            self.agent.write(path, loadable(module))
             self._unstripped += (module,)
         self._changed_modules.append(path)
         self.agent.insmod(path, parameters)

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from elftools.elf.elffile import ELFFile
@@ -16,10 +19,12 @@ from paradrive.guest.symbols import Symbols
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from paradrive.guest.agent import Agent
 
+STRIP = "powerpc-linux-gnu-strip"
+#: Seconds after which it is given up: a damaged file can lead it astray.
+TIMEOUT = 20
 #: The sections of a module that hold code for as long as it is loaded.
 _CODE_SECTIONS = (".text", ".text.unlikely", ".exit.text")
 
@@ -94,6 +99,27 @@ class Modules:
                     for offset, lines in source_lines(file, section, offsets).items() if offsets else ():
                         found[base + offset] = lines
         return found
+
+
+@lru_cache(maxsize=16)
+def _without_debugging_information(module: bytes) -> bytes:
+    with TemporaryDirectory() as directory:
+        file = Path(directory, "module.ko")
+        file.write_bytes(module)
+        try:
+            subprocess.run([STRIP, "--strip-debug", file], capture_output=True, timeout=TIMEOUT, check=True)
+        except (OSError, subprocess.SubprocessError):
+            return module
+        return file.read_bytes()
+
+
+def loadable(file: Path) -> bytes:
+    """Return what the guest's kernel needs of a module.
+
+    The debugging information, nine tenths of some, would take seconds to get through a UART. It stays where
+    binutils cannot take it away.
+    """
+    return _without_debugging_information(file.read_bytes())
 
 
 def module_name(path: str) -> str:
