@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from paradrive.devices.pvctl import ALL_FEATURES, Command, CrashKind, Event, Feature, ResetKind, Status
 from paradrive.machine.outcome import Panicked, ResetLimit
+from paradrive_tools.guest_build.cache import locked
 from paradrive_tools.guest_build.driver import PVCTL
+from paradrive_tools.guest_build.freshness import refresh
+from paradrive_tools.guest_build.paths import BUILD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from paradrive.devices.pvctl import Pvctl
     from paradrive.testing.booted import BootedGuest
@@ -30,13 +33,20 @@ CRASH_KERNEL_LOADED = "#include <linux/kexec.h>\n#define kexec_crash_loaded() 1\
 
 
 @pytest.fixture
-def crash_kernel_module(guest_files: GuestFiles, tmp_path: Path) -> Path:
-    directory = tmp_path / "driver"
-    PVCTL.copy(directory)
-    header = directory / "crash_kernel.h"
-    header.write_text(CRASH_KERNEL_LOADED)
-    PVCTL.make(directory, guest_files.kernel.parent, f"KCFLAGS=-include {header}")
-    return directory / PVCTL.module
+def crash_kernel_module(guest_files: GuestFiles) -> Path:
+    """Return the driver as a kernel that has loaded a crash kernel sees it, built when it has changed."""
+    kernel = guest_files.kernel.parent
+    directory = BUILD / "tests" / "crash_kernel"
+    module, header = directory / PVCTL.module, directory / "crash_kernel.h"
+
+    def build() -> None:
+        PVCTL.copy(directory)
+        header.write_text(CRASH_KERNEL_LOADED)
+        PVCTL.make(directory, kernel, f"KCFLAGS=-include {header}")
+
+    with locked(directory.with_suffix(".lock"), module.name):
+        refresh(module, (*PVCTL.files(), kernel.resolve() / "Module.symvers", Path(__file__)), build)
+    return module
 
 
 def test_panic_is_reported_before_the_guest_restarts(boot: Boot) -> None:
