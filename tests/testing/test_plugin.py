@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 pytest_plugins = ["pytester"]
 
 CACHE = cache_directory().parent
+#: The order counts here, and Hypothesis would be imported anew by each of the runs.
+WITHOUT = ("-p", "no:randomly", "-p", "no:hypothesispytest")
 
 NO_EVENTS = """
     /dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi"
@@ -42,7 +44,7 @@ def run(
 
     def run_source(source: str, *arguments: str) -> pytest.RunResult:
         pytester.makepyfile(f"import pytest\n{source}")
-        return pytester.runpytest_inprocess(*files, "-p", "no:randomly", *arguments)
+        return pytester.runpytest_inprocess(*files, *WITHOUT, *arguments)
 
     return run_source
 
