@@ -4,6 +4,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from paradrive.machine.inputs import InputError
 from paradrive_tools.agreement.variants import variants
-from paradrive_tools.bench import boot, compute, lint, mmio, restart
+from paradrive_tools.bench import boot, compute, engine, lint, mmio, process, restart
 from paradrive_tools.bench.emulators import qemu
 from paradrive_tools.bench.figures import FIGURES, Figure, table, value_text, write_figures
 from paradrive_tools.bench.process import (
@@ -25,6 +26,7 @@ from paradrive_tools.bench.process import (
 )
 from paradrive_tools.bench.qemu_guest import QemuGuest
 from paradrive_tools.cli import main
+from paradrive_tools.guest_build.paths import cache_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +78,9 @@ def shown(values: dict[str, float]) -> str:
 def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     few_variants = [variants()[0], variants()[-1]]
     monkeypatch.setattr(lint, "variants", lambda: few_variants)
+    monkeypatch.setattr(process, "WARM_UPS", 0)
+    # To compile the engine takes seconds, and test_engine_cache shows that it is done.
+    monkeypatch.setattr(engine, "empty_cache", lambda: nullcontext(str(cache_directory().parent)))
     monkeypatch.setattr(compute, "ROUNDS", 2)
     # So little work may well take no longer than the start, on a busy machine.
     monkeypatch.setattr(compute, "median_difference", lambda longer, shorter: median_seconds(longer))

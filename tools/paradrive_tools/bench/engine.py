@@ -13,6 +13,8 @@ from paradrive_tools.guest_build.progress import progress
 #: A process of its own each time: the second load in one process would find LLVM imported.
 LOAD = Program((sys.executable, "-m", "paradrive_tools.bench.engine_load"), 0)
 
+empty_cache = tempfile.TemporaryDirectory
+
 
 def measure(runs: int) -> dict[str, float]:
     """Return the seconds of compiling and of loading; BenchError when that is not possible."""
@@ -20,7 +22,7 @@ def measure(runs: int) -> dict[str, float]:
     load: list[float] = []
     with progress("compiling the engine", 2 * runs) as advance:
         for _ in range(runs):
-            with tempfile.TemporaryDirectory() as cache:
+            with empty_cache() as cache:
                 for results in (build, load):
                     results.append(float(sample(LOAD, {"XDG_CACHE_HOME": cache}).output))
                     advance(1)

@@ -17,6 +17,8 @@ from paradrive_tools.guest_build.progress import progress
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+#: How often each program is run before it counts: that fills the caches.
+WARM_UPS = 1
 #: Seconds after which a process is taken to hang and is killed.
 TIME_LIMIT = 300.0
 
@@ -47,15 +49,15 @@ class Sample(NamedTuple):
 def alternate(title: str, programs: Mapping[str, Program], runs: int) -> dict[str, list[Sample]]:
     """Run the programs in turn, ``runs`` times each, and return their samples by the programs' names.
 
-    In turn, so that whatever else the machine does meanwhile concerns all of them alike. One more run of
-    each comes first and does not count: it fills the caches. Raises BenchError as ``sample``.
+    In turn, so that whatever else the machine does meanwhile concerns all of them alike. Runs that do not
+    count come first. Raises BenchError as ``sample``.
     """
     samples: dict[str, list[Sample]] = {name: [] for name in programs}
-    with progress(title, (runs + 1) * len(programs)) as advance:
-        for turn in range(runs + 1):
+    with progress(title, (WARM_UPS + runs) * len(programs)) as advance:
+        for turn in range(WARM_UPS + runs):
             for name, program in programs.items():
                 result = sample(program)
-                if turn > 0:
+                if turn >= WARM_UPS:
                     samples[name].append(result)
                 advance(1)
     return samples
