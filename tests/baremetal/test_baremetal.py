@@ -23,13 +23,16 @@ LONG = ("unaligned", "multiple")
 #: Each program ends by asking the guts for a reset, or by a watchdog that does.
 END = "ResetLimit\n"
 
+#: What the CPUs differ in is Python which both engines share: the reference engine runs on one of them.
+REFERENCE_CPU = "e500v2"
+
 COMPARED = [
     pytest.param(program, cpu, engine, id=f"{program.stem}-{cpu}-{engine}")
     for program in sorted((HERE / "programs").glob("*.c"))
     for cpu in CPUS
     if ONLY_ON.get(program.stem, cpu) == cpu
     for engine in ("compiled", "reference")
-    if engine == "compiled" or program.stem not in LONG
+    if engine == "compiled" or (program.stem not in LONG and cpu == ONLY_ON.get(program.stem, REFERENCE_CPU))
 ]
 
 EXPECTED = [

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from program_guest import Boot
 
-CORRUPTIONS = 300
+CORRUPTIONS = 150
 
 
 @pytest.fixture
