@@ -57,6 +57,9 @@ _TELLING_STRINGS = {
 _FLAGS = ("interrupt-controller", "ranges", "no-map", "nonposted-mmio", "dma-coherent")
 _NAMES = ("pvctl@0", "pvctl@1000", "pvctl", "isa", "localbus", "bus@0", "soc@0", "platform@0")
 
+#: The most that an interrupt-map compares, in bytes (MAX_PHANDLE_ARGS), and cells of a unit address there.
+_KEY, _UNIT_CELLS = 64, 3
+
 #: What the kernel needs before it looks for devices. What becomes of a kernel that has lost some of it is
 #: predicted where it is plain, and a tree that confuses it further is not generated.
 _CHIP = ("soc", "cpus", "PowerPC,8544", "memory", "serial", "pic", "global-utilities", "chosen", "aliases")
@@ -249,10 +252,27 @@ _CHANGES = (
 )
 
 
+def _keep_predictable(tree: DeviceTree) -> None:
+    """Change what would make Linux read memory that nobody has written (of_irq_parse_raw).
+
+    Past the end of an interrupt-map-mask that is shorter than what it compares, and past the three cells of
+    a unit address on its stack, where the interrupt-map asks for more.
+    """
+    for node in tree.root.walk():
+        if "interrupt-map-mask" in node.properties:
+            node.properties["interrupt-map-mask"] = node.properties["interrupt-map-mask"].ljust(_KEY, b"\xff")
+        at: Node | None = node
+        while at is not None:
+            if at.cells("#address-cells")[:1] > (_UNIT_CELLS,):
+                node.properties.pop("interrupt-map", None)
+            at = at.parent
+
+
 @st.composite
 def trees(draw: DrawFn, good: Sequence[bytes]) -> bytes:
     """Draw a tree: one of these good blobs, changed."""
     tree = DeviceTree(draw(st.sampled_from(good)), "generated tree")
     for change in draw(st.lists(st.sampled_from(_CHANGES), max_size=MAX_CHANGES)):
         change(draw, tree)
+    _keep_predictable(tree)
     return tree.to_blob()

@@ -54,10 +54,11 @@ class Tally:
 
 
 class DisagreementError(Exception):
-    """A tree, as a blob, with which the kernel does something else, and what."""
+    """A tree, as a blob, with which the kernel does something else, and what; and the tally of all."""
 
-    def __init__(self, blob: bytes, disagreements: Sequence[Disagreement]) -> None:
+    def __init__(self, blob: bytes, disagreements: Sequence[Disagreement], tally: Tally) -> None:
         self.blob = blob
+        self.tally = tally
         super().__init__("\n".join(map(str, disagreements)))
 
 
@@ -89,7 +90,7 @@ def search(good: Sequence[bytes], count: int, start: int) -> Tally:
         comparison = compare(blob)
         tally.count(blob, comparison.disagreements)
         if comparison.disagreements:
-            raise DisagreementError(blob, comparison.disagreements)
+            raise DisagreementError(blob, comparison.disagreements, tally)
 
     agree()
     return tally
@@ -102,4 +103,6 @@ def search_batch(good: Sequence[bytes], count: int, start: int) -> tuple[Tally, 
     except DisagreementError as error:
         command = ["dtc", "-f", "-q", "-I", "dtb", "-O", "dts"]
         source = subprocess.run(command, input=error.blob, capture_output=True, check=False, timeout=60)
-        return Tally(disagreed=1), f"seed {start}:\n{error}\n{source.stdout.decode('ascii', 'replace')}"
+        # Shrinking has found the same disagreement many times.
+        tally = Tally(error.tally.agreed, 1, error.tally.by_rule)
+        return tally, f"seed {start}:\n{error}\n{source.stdout.decode('ascii', 'replace')}"

@@ -27,7 +27,16 @@ def compatible_missing(subject: Subject) -> Iterator[Problem]:
     """A node that is called pvctl does not say what it is compatible with.
 
     Drivers are found by ``compatible`` alone; the name of a node is for people. Without it, the kernel
-    makes a device of the node, for which there is no driver.
+    makes a device of the node, for which there is no driver, and no error tells of it. A node that is called
+    pvctl is checked for what it must have been meant to be.
+
+    Wrong:
+
+        pvctl@0 { reg = <0x0 0x1000>; };
+
+    Right:
+
+        pvctl@0 { compatible = "qemu,pvctl"; reg = <0x0 0x1000>; };
     """
     for node in subject.pvctl_nodes:
         if not node.properties.get("compatible"):
@@ -39,7 +48,16 @@ def compatible_unknown(subject: Subject) -> Iterator[Problem]:
     """A node is compatible with something that looks like the driver's name for it, but is not.
 
     The kernel compares the whole string, but for the case of its letters. A driver whose table does not
-    have it does not bind, and nothing says so.
+    have it does not bind, and nothing says so. Several names are several strings, the most specific first:
+    in one string they are one name.
+
+    Wrong:
+
+        compatible = "qemu,pvclt";    compatible = "pvctl";    compatible = "qemu,pvctl,simple-bus";
+
+    Right:
+
+        compatible = "qemu,pvctl";
     """
     for node in subject.tree.root.walk():
         names = list(subject.linux.strings(node, "compatible"))
@@ -60,7 +78,17 @@ def unit_address(subject: Subject) -> Iterator[Problem]:
     """The unit address in a node's name is not the address in its ``reg``.
 
     The Devicetree specification (2.2.1.1) wants the two equal, and no unit address without ``reg``. The
-    kernel does not compare them; people, and tools that look for nodes by name, do.
+    kernel does not compare them; people, and tools that look for nodes by name, do. The unit address is the
+    first address of reg as the node's own bus has it, not as the CPU sees it: hexadecimal, lower case,
+    without 0x and without leading zeros.
+
+    Wrong:
+
+        pvctl@f00001000 { reg = <0x1000 0x1000>; ... };
+
+    Right:
+
+        pvctl@1000 { reg = <0x1000 0x1000>; ... };
     """
     for node in subject.driver_nodes:
         _, at, text = node.name.partition("@")
@@ -86,7 +114,16 @@ def duplicate_node(subject: Subject) -> Iterator[Problem]:
 
     Of two siblings with one name, paths and aliases reach only the first. The kernel names a device by its
     translated address and its node's name ("f00000000.pvctl") and makes no second one of a name that exists:
-    "sysfs: cannot create duplicate filename".
+    "sysfs: cannot create duplicate filename". That happens also to two nodes in different places, if they
+    are called the same and lead to one address.
+
+    Wrong, twice in one bus:
+
+        pvctl@0 { reg = <0x0 0x1000>; ... };    pvctl@0 { reg = <0x1000 0x1000>; ... };
+
+    Right:
+
+        pvctl@0 { reg = <0x0 0x1000>; ... };    pvctl@1000 { reg = <0x1000 0x1000>; ... };
     """
     seen: dict[str, Node] = {}
     for node in filter(subject.linux.is_available, subject.driver_nodes):

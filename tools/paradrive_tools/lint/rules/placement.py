@@ -32,7 +32,16 @@ def in_soc_node(subject: Subject) -> Iterator[Problem]:
     the tree.
 
     The device belongs on a bus of its own, outside the SoC's node and outside its registers. On ppce500
-    that is the platform bus, /platform@f00000000.
+    that is the platform bus, /platform@f00000000. The kernel does not mind: a device in the SoC's node may
+    well bind.
+
+    Wrong:
+
+        soc@fe0000000 { ... pvctl@f0000 { compatible = "qemu,pvctl"; reg = <0xf0000 0x1000>; }; };
+
+    Right:
+
+        platform@f00000000 { ... pvctl@0 { compatible = "qemu,pvctl"; reg = <0x0 0x1000>; }; };
     """
     for node in subject.driver_nodes:
         soc = next((above for above in _ancestors(node) if subject.is_soc(above)), None)
@@ -50,9 +59,18 @@ def in_ccsr_window(subject: Subject) -> Iterator[Problem]:
 
     The SoC decodes every address of its configuration, control and status registers (CCSR) itself,
     whether a register is there or not. What another node claims there is at best unreachable, and at
-    worst two devices answer: the tree shows the window in the ``ranges`` of the SoC's node.
+    worst two devices answer. The tree shows the window in the ``ranges`` of the SoC's node: on ppce500 it
+    is 0xfe0000000..0xfe00fffff.
 
     A device that is described inside the SoC's node is the business of the rule in-soc-node.
+
+    Wrong, from a bus of its own:
+
+        bus@fe0080000 { ranges = <0x0 0xf 0xe0080000 0x1000>; ... pvctl@0 { reg = <0x0 0x1000>; }; };
+
+    Right:
+
+        bus@f10000000 { ranges = <0x0 0xf 0x10000000 0x1000>; ... pvctl@0 { reg = <0x0 0x1000>; }; };
     """
     for soc in filter(subject.is_soc, subject.tree.root.walk()):
         for window in windows(subject.linux, soc):
@@ -79,6 +97,14 @@ def not_on_a_populated_bus(subject: Subject) -> Iterator[Problem]:
     but not a device.
 
     A node that is left out because of its own ``status`` is no finding: it says so itself.
+
+    Wrong, directly under the root:
+
+        / { pvctl@f00000000 { compatible = "qemu,pvctl"; ... }; };
+
+    Right:
+
+        / { platform@f00000000 { compatible = "qemu,platform", "simple-bus"; ... pvctl@0 { ... }; }; };
     """
     population = subject.population
     devices = {device.node.path for device in population.devices}
@@ -102,6 +128,9 @@ def board_imitation(subject: Subject) -> Iterator[Problem]:
     the board's manual and not from a tree. A hypervisor that adds a device to it runs a board that does
     not exist. Machines like ppce500, on the other hand, are made for guests: nothing is where it is but
     for the tree.
+
+    A guest of mpc8544ds can therefore not ask its host to power it off. The model of that machine has no
+    pvctl either: what the node describes does not answer, and the driver's probe fails with -ENODEV.
     """
     if not any(name in subject.board.models for name in COMPATIBLE):
         for node in subject.driver_nodes:
@@ -114,12 +143,19 @@ def in_ram(subject: Subject) -> Iterator[Problem]:
 
     The kernel enters all RAM of the memory nodes in its list of resources as busy ("System RAM" in
     /proc/iomem), and so the driver's devm_ioremap_resource() fails with -EBUSY. Were it not so, the kernel
-    would keep its own data there.
+    would keep its own data there. RAM is what the nodes with device_type = "memory" say, whether or not the
+    machine has as much.
+
+    Wrong, with 64 MiB of RAM at 0:
+
+        bus@3000000 { ranges = <0x0 0x0 0x3000000 0x1000>; ... pvctl@0 { reg = <0x0 0x1000>; }; };
+
+    Right is any address above, such as one on the platform bus at 0xf00000000.
     """
-    reserved = reserved_memory(subject.linux)
+    reserved, all_memory = reserved_memory(subject.linux), memory(subject.linux)
     for node in subject.driver_nodes:
         for resource in resources(subject.linux, node):
-            ram = next((region for region in memory(subject.linux) if region.overlaps(resource)), None)
+            ram = next((region for region in all_memory if region.overlaps(resource)), None)
             if ram is not None and not any(region.overlaps(resource) for region in reserved):
                 yield Problem(node, f"{resource} lies in RAM, which is {ram}", "reg")
 
@@ -134,12 +170,16 @@ def in_reserved_memory(subject: Subject) -> Iterator[Problem]:
 
     A reservation (/memreserve/, or a child of /reserved-memory) keeps the kernel's allocator away from
     RAM, but the RAM is still the kernel's, busy in its list of resources: the driver's
-    devm_ioremap_resource() fails with -EBUSY. Registers are not memory: they have no place in a memory
-    node at all.
+    devm_ioremap_resource() fails with -EBUSY. With no-map the range is taken away from the kernel, and it
+    can be claimed; but it remains RAM, and no device answers there.
+
+    /reserved-memory counts only if it has ranges and the cells of the root (__reserved_mem_check_root).
+    Registers are not memory: they have no place in a memory node at all. Choose an address above.
     """
+    reserved = reserved_memory(subject.linux)
     for node in subject.driver_nodes:
         for resource in resources(subject.linux, node):
-            for region in reserved_memory(subject.linux):
+            for region in reserved:
                 if region.overlaps(resource):
                     yield Problem(node, f"{resource} lies in reserved memory, which is {region}", "reg")
 
@@ -149,7 +189,16 @@ def overlaps_device(subject: Subject) -> Iterator[Problem]:
     """Two devices claim the same addresses.
 
     One driver gets the range and the other one -EBUSY, in the order in which they probe; or, where the first
-    does not claim its range, both talk to whichever device answers.
+    does not claim its range, both talk to whichever device answers. The bus that a device is on may have a
+    reg that covers it; that is no finding.
+
+    Wrong:
+
+        pvctl@0 { reg = <0x0 0x1000>; ... };    pvctl@800 { reg = <0x800 0x1000>; ... };
+
+    Right:
+
+        pvctl@0 { reg = <0x0 0x1000>; ... };    pvctl@1000 { reg = <0x1000 0x1000>; ... };
     """
     others = [
         (node, resource)

@@ -27,7 +27,11 @@ def reg_missing(subject: Subject) -> Iterator[Problem]:
     """A device has no ``reg``, so nobody knows where its registers are.
 
     The kernel makes a device without resources of the node, and the driver's probe fails with -EINVAL,
-    "invalid resource".
+    "invalid resource". An empty reg is as bad as none.
+
+    Right, on a bus with one cell for an address and one for a size:
+
+        pvctl@0 { compatible = "qemu,pvctl"; reg = <0x0 0x1000>; };
     """
     for node in subject.driver_nodes:
         if not node.properties.get("reg"):
@@ -47,6 +51,14 @@ def reg_malformed(subject: Subject) -> Iterator[Problem]:
     short, or has a rest, the kernel ignores the rest without a word: the device has no registers, or
     fewer than meant. An entry whose size is 0 describes no register at all; to claim it fails with
     -EBUSY.
+
+    Wrong, on a bus with #address-cells = <1> and #size-cells = <1>, where cells of the root were meant:
+
+        reg = <0xf 0x00000000 0x0 0x1000>;
+
+    The kernel reads two entries, 0xf and 0x0, and 0x0 and 0x1000. Right:
+
+        reg = <0x0 0x1000>;
     """
     for node in subject.driver_nodes:
         if node.parent is None or not node.properties.get("reg"):
@@ -54,7 +66,9 @@ def reg_malformed(subject: Subject) -> Iterator[Problem]:
         length = len(node.properties["reg"])
         width = CELL * sum(subject.linux.inherited_cells(node.parent, name) for name in BUS_CELLS)
         if width == 0 or length % width:
-            yield Problem(node, f"its reg has {length} bytes, not a multiple of {width}", "reg")
+            yield Problem(
+                node, f"its reg has {length} bytes, but an entry on {node.parent.path} has {width}", "reg"
+            )
         elif subject.linux.inherited_cells(node.parent, "#size-cells") and any(
             size == 0 for _, size in entries(subject.linux, node)
         ):
@@ -67,7 +81,15 @@ def reg_unaligned(subject: Subject) -> Iterator[Problem]:
 
     The core reads words at multiples of 4 only without a detour, and maps pages: a device that shares its
     page with another cannot be given to a guest or to a process alone. The registers of pvctl are one
-    page.
+    page, 4 KiB. The driver may bind nevertheless.
+
+    Wrong:
+
+        reg = <0x800 0x1000>;
+
+    Right:
+
+        reg = <0x1000 0x1000>;
     """
     for node in subject.driver_nodes:
         for resource in resources(subject.linux, node):
@@ -83,13 +105,25 @@ def reg_unaligned(subject: Subject) -> Iterator[Problem]:
 def reg_too_small(subject: Subject) -> Iterator[Problem]:
     """The region of a pvctl is smaller than its registers.
 
-    The driver maps what ``reg`` says and then accesses registers beyond it, where something else may be, or
-    nothing.
+    The driver maps what ``reg`` says, in whole pages, and then accesses registers beyond it, where something
+    else may be, or nothing. The last register of pvctl, BOOT_REASON, ends at 0x28.
+
+    Wrong:
+
+        reg = <0x0 0x20>;
+
+    Right:
+
+        reg = <0x0 0x1000>;
     """
     for node in subject.pvctl_nodes:
         for resource in resources(subject.linux, node)[:1]:
             if 0 < resource.size < REGISTERS_SIZE:
-                yield Problem(node, f"{resource.size:#x} bytes do not hold the registers", "reg")
+                yield Problem(
+                    node,
+                    f"its {resource.size:#x} bytes do not hold the registers, which are {REGISTERS_SIZE:#x}",
+                    "reg",
+                )
 
 
 @rule("bus-cells", Severity.ERROR, hint="Say #address-cells and #size-cells on each bus: 1 to 4, and 1 or 2.")
@@ -100,6 +134,14 @@ def bus_cells(subject: Subject) -> Iterator[Problem]:
     takes those of the bus above, so the two read different addresses. Linux translates addresses of 1 to
     4 cells, and none at all on a bus whose sizes have no cells. Of 3 cells it takes the first for flags,
     as on PCI.
+
+    Wrong:
+
+        bus { compatible = "simple-bus"; ranges; pvctl@f00000000 { reg = <0xf 0x0 0x0 0x1000>; }; };
+
+    Right:
+
+        bus { compatible = "simple-bus"; #address-cells = <2>; #size-cells = <2>; ranges; ... };
     """
     for bus in _buses(subject):
         for name in BUS_CELLS:
@@ -117,8 +159,17 @@ def bus_without_ranges(subject: Subject) -> Iterator[Problem]:
     """A bus has no ``ranges``, so the CPU does not reach what is on it.
 
     An empty ``ranges`` says that addresses on the bus are those of the bus above. No ``ranges`` at all
-    says that there is no way from above (Devicetree specification 2.3.8): the device gets no resource,
-    and its driver's probe fails with -EINVAL.
+    says that there is no way from above (Devicetree specification 2.3.8), as for the addresses of an I2C
+    bus: the device gets no resource, and its driver's probe fails with -EINVAL.
+
+    Right, where 128 MiB at 0xf00000000 are passed on to the bus as its addresses from 0:
+
+        platform@f00000000 {
+            compatible = "qemu,platform", "simple-bus";
+            #address-cells = <1>;
+            #size-cells = <1>;
+            ranges = <0x0 0xf 0x0 0x8000000>;
+        };
     """
     for bus in _buses(subject):
         if bus.parent is not None and "ranges" not in bus.properties:
@@ -130,7 +181,17 @@ def address_not_translatable(subject: Subject) -> Iterator[Problem]:
     """An address leads nowhere: the ``ranges`` of a bus above do not cover it.
 
     The kernel drops this entry of ``reg`` and all that come after it; if it is the first, the device has no
-    registers, and the driver's probe fails with -EINVAL.
+    registers, and the driver's probe fails with -EINVAL. It takes the first range that has the beginning of
+    the region, and does not look where the region ends: what ends outside is at addresses that belong to
+    somebody else.
+
+    Wrong, on a bus with ranges = <0x0 0xf 0x0 0x8000000>, which ends at 0x8000000:
+
+        pvctl@8000000 { reg = <0x8000000 0x1000>; ... };
+
+    Right, the last page of the bus:
+
+        pvctl@7fff000 { reg = <0x7fff000 0x1000>; ... };
     """
     for node in subject.driver_nodes:
         for address, size in entries(subject.linux, node):
@@ -152,8 +213,17 @@ def address_not_translatable(subject: Subject) -> Iterator[Problem]:
 def address_out_of_range(subject: Subject) -> Iterator[Problem]:
     """An address has more bits than the core puts on its bus.
 
-    The e500 has physical addresses of 36 bits (MAS7[RPN] has 4). Higher bits are lost without a word, and the
-    driver talks to whatever is at the rest of the address.
+    The e500 has physical addresses of 36 bits (MAS7[RPN] has 4). Linux counts addresses in 64 bits and maps
+    the region; the higher bits are lost without a word, and the driver talks to whatever is at the rest of
+    the address. For the registers of pvctl that is -ENODEV at best.
+
+    Wrong:
+
+        ranges = <0x0 0x10 0x0 0x1000>;
+
+    Right:
+
+        ranges = <0x0 0xf 0x0 0x1000>;
     """
     for node in subject.driver_nodes:
         for resource in resources(subject.linux, node):
