@@ -46,7 +46,7 @@ def predict(subject: Subject) -> Prediction:
             interrupts,
             requested={found.source for found in console if isinstance(found, Interrupt)}
             | {subject.interrupts.error_source},
-            waiting=Suppliers(tree, built_in),
+            waiting=Suppliers(tree, built_in, subject.interrupts.mpic),
         )
         _probe_all(population, tree, built_in, driver, nodes)
     except EndlessSearch as error:

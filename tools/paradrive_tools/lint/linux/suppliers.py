@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from paradrive_tools.lint.linux.tree import ancestors
+
 if TYPE_CHECKING:
     from paradrive.machine.devicetree import Node
     from paradrive_tools.lint.linux.built_in import BuiltInDrivers
@@ -25,9 +27,10 @@ _SUPPLIERS = re.compile(
 class Suppliers:
     """Which device waits for which node."""
 
-    def __init__(self, tree: LinuxTree, built_in: BuiltInDrivers) -> None:
+    def __init__(self, tree: LinuxTree, built_in: BuiltInDrivers, mpic: Node | None) -> None:
         self._tree = tree
         self._built_in = built_in
+        self._mpic = mpic
 
     def supplier_of(self, node: Node) -> Node | None:
         """Return the first node that the device of ``node`` waits for in vain, None where there is none."""
@@ -40,8 +43,8 @@ class Suppliers:
         return None
 
     def _is_ready(self, node: Node, supplier: Node) -> bool:
-        at: Node | None = supplier
-        while at is not None and at is not node:
-            at = at.parent
-        is_own = at is node
-        return is_own or not self._tree.is_available(supplier) or bool(self._built_in.driver_of(supplier))
+        """Tell whether there is nothing to wait for (of_link_to_phandle, fwnode_dev_initialized)."""
+        if supplier is self._mpic or self._built_in.driver_of(supplier):
+            return True
+        above = [supplier, *ancestors(supplier)]
+        return node in above or not all(map(self._tree.is_available, above))

@@ -100,6 +100,13 @@ class LinuxTree:
         return 1
 
 
+def ancestors(node: Node) -> Iterator[Node]:
+    """Yield the nodes above, the nearest first and the root last."""
+    while node.parent is not None:
+        node = node.parent
+        yield node
+
+
 def node_name(node: Node) -> str:
     """Return the name without the unit address."""
     return node.name.partition("@")[0]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.linux.address import resources, windows
 from paradrive_tools.lint.linux.resources import memory, reserved_memory
+from paradrive_tools.lint.linux.tree import ancestors
 from paradrive_tools.lint.pvctl_driver import COMPATIBLE
 from paradrive_tools.lint.rule import Problem, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paradrive.machine.devicetree import Node
     from paradrive_tools.lint.subject import Subject
 
 
@@ -44,7 +44,7 @@ def in_soc_node(subject: Subject) -> Iterator[Problem]:
         platform@f00000000 { ... pvctl@0 { compatible = "qemu,pvctl"; reg = <0x0 0x1000>; }; };
     """
     for node in subject.driver_nodes:
-        soc = next((above for above in _ancestors(node) if subject.is_soc(above)), None)
+        soc = next((above for above in ancestors(node) if subject.is_soc(above)), None)
         if soc is not None:
             yield Problem(node, f"is a paravirtual device inside the SoC's node {soc.path}")
 
@@ -75,7 +75,7 @@ def in_ccsr_window(subject: Subject) -> Iterator[Problem]:
     for soc in filter(subject.is_soc, subject.tree.root.walk()):
         for window in windows(subject.linux, soc):
             for node in subject.driver_nodes:
-                if soc in _ancestors(node):
+                if soc in ancestors(node):
                     continue
                 for resource in resources(subject.linux, node):
                     if resource.overlaps(window):
@@ -207,14 +207,8 @@ def overlaps_device(subject: Subject) -> Iterator[Problem]:
         for resource in resources(subject.linux, node)
     ]
     for node in filter(subject.linux.is_available, subject.driver_nodes):
-        related = {node.path, *(at.path for at in _ancestors(node)), *(at.path for at in node.walk())}
+        related = {node.path, *(at.path for at in ancestors(node)), *(at.path for at in node.walk())}
         for resource in resources(subject.linux, node):
             for other, taken in others:
                 if taken.overlaps(resource) and other.path not in related:
                     yield Problem(node, f"{resource} overlaps {other.path}, which is at {taken}", "reg")
-
-
-def _ancestors(node: Node) -> Iterator[Node]:
-    while node.parent is not None:
-        node = node.parent
-        yield node
