@@ -26,13 +26,13 @@ from __future__ import annotations
 
 import abc
 import enum
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from paradrive.devices.device import are_integers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
     from paradrive.devices.register_device import RegisterDevice
 
@@ -133,8 +133,8 @@ class Declaration(abc.ABC):
         return {name: value for name, value in vars(self.fields).items() if isinstance(value, int)}
 
     @abc.abstractmethod
-    def places(self, device: RegisterDevice) -> Iterator[tuple[int, int]]:
-        """Yield the offset and the index of each register."""
+    def places(self, device: RegisterDevice) -> Sequence[tuple[int, int]]:
+        """Return the offset and the index of each register."""
 
     @abc.abstractmethod
     def name_of(self, index: int) -> str:
@@ -178,9 +178,9 @@ class Register(Declaration):
             return self
         raise AttributeError(f"{owner.__name__}.{self.name} has no value before the constructor has run")
 
-    def places(self, device: RegisterDevice) -> Iterator[tuple[int, int]]:
-        """Yield the one place."""
-        yield self.offset, 0
+    def places(self, device: RegisterDevice) -> Sequence[tuple[int, int]]:
+        """Return the one place."""
+        return ((self.offset, 0),)
 
     def name_of(self, index: int) -> str:
         """Return the name."""
@@ -219,6 +219,15 @@ class Register(Declaration):
         return write
 
 
+@lru_cache(maxsize=64)
+def _places(start: int, dimensions: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """Return the offsets of an array's elements, numbered; all machines have nearly the same arrays."""
+    offsets = [start]
+    for count, stride in dimensions:
+        offsets = [offset + i * stride for offset in offsets for i in range(count)]
+    return tuple((offset, index) for index, offset in enumerate(offsets))
+
+
 class RegisterArray(Declaration):
     """Registers that recur; on an instance of the device the list of their values.
 
@@ -254,13 +263,13 @@ class RegisterArray(Declaration):
             return self
         raise AttributeError(f"{owner.__name__}.{self.name} has no value before the constructor has run")
 
-    def places(self, device: RegisterDevice) -> Iterator[tuple[int, int]]:
-        """Yield the place of each element."""
-        offsets = [self.offset]
-        for count, stride in self.dimensions:
-            number = count if isinstance(count, int) else getattr(device, count)
-            offsets = [offset + i * stride for offset in offsets for i in range(number)]
-        yield from ((offset, index) for index, offset in enumerate(offsets))
+    def places(self, device: RegisterDevice) -> Sequence[tuple[int, int]]:
+        """Return the place of each element."""
+        dimensions = tuple(
+            (count if isinstance(count, int) else getattr(device, count), stride)
+            for count, stride in self.dimensions
+        )
+        return _places(self.offset, dimensions)
 
     def name_of(self, index: int) -> str:
         """Return the name and the index."""
@@ -268,7 +277,7 @@ class RegisterArray(Declaration):
 
     def initialise(self, device: RegisterDevice) -> None:
         """Give all elements the value after power-on; the list stays the same: readers keep it."""
-        vars(device).setdefault(self.name, [])[:] = [self.reset for _ in self.places(device)]
+        vars(device).setdefault(self.name, [])[:] = [self.reset] * len(self.places(device))
 
     def restore(self, device: RegisterDevice, saved: object) -> bool:
         """Take a saved list over."""
