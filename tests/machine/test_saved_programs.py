@@ -97,7 +97,7 @@ def unfinished_line_at(printed: bytes) -> int:
 
 @pytest.mark.parametrize(
     ("save_engine", "load_engine", "stride"),
-    [("reference", "reference", 2), ("reference", "compiled", 7), ("compiled", "reference", 7)],
+    [("reference", "reference", 3), ("reference", "compiled", 7), ("compiled", "reference", 7)],
 )
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_program_saved_behind_any_instruction_comes_to_the_same_end(
