@@ -11,6 +11,8 @@ import pytest
 from engine_pair import Pair, random_word, randomise
 
 from bare_core import CODE, BareCore, insn, li
+from paradrive.cpu import tracing
+from paradrive.cpu.vcpu import ReferenceEngine
 from paradrive.isa import logical
 from paradrive.isa.decoder import instructions_of
 from paradrive.isa.instruction import E500MC, E500V2
@@ -67,6 +69,9 @@ def test_planted_bug_is_reported(pairs: dict[str, Pair], monkeypatch: pytest.Mon
     words = [li(3, -1), *(insn("srawi", rS=3, rA=4, SH=amount) for amount in range(32))]
     compare_one_by_one(pairs[E500V2], words, 0, user=False)
     # The pair has compiled its code already: the bug is the reference's alone.
+    vcpu = pairs[E500V2].cores["reference"].vcpu
+    monkeypatch.setattr(vcpu, "engine", ReferenceEngine(vcpu.core))
+    monkeypatch.setattr(tracing, "BINDERS", {})
     monkeypatch.setattr(logical, "shift_right_algebraic", without_carry)
     with pytest.raises(AssertionError, match="xer"):
         compare_one_by_one(pairs[E500V2], words, 0, user=False)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from paradrive.cpu import tracing
 from paradrive.isa import logical
 from paradrive_tools.cli import main
 from paradrive_tools.fidelity import forms, peer, session
@@ -56,6 +57,7 @@ def test_mismatch_without_an_explanation_is_described_and_gives_status_1(
     def without_carry(cpu: Any, i: Any, amount: Any) -> None:
         logical.result_to_ra(cpu, i, cpu.gpr[i.rS].shift_right_signed(amount))
 
+    monkeypatch.setattr(tracing, "BINDERS", {})
     monkeypatch.setattr(logical, "shift_right_algebraic", without_carry)
     assert main(["fidelity", "--cases", "60"]) == session.MISMATCH == 1
     first = json.loads(only_srawi.read_text())["first_mismatches"][0]

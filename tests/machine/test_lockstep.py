@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from paradrive.machine.outcome import Outcome
     from paradrive_tools.guest_build import GuestFiles
 
-#: Instructions that one machine executes before the other follows.
-CHUNK = 4096
+#: Instructions that one machine executes before the other follows: the states stay in the host's caches.
+CHUNK = 128
 #: More than a boot takes.
 LIMIT = 50_000_000
 #: As little RAM as the guest boots with: to set up more of it only repeats the same loops.

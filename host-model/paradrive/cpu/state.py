@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import ctypes
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _U8, _U32, _U64 = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64
 
@@ -56,13 +60,16 @@ class StateLayout(ctypes.Structure):
         ("msr", _U32),
         ("reserved", _U32),  # 1 while a reservation is held
         ("reservation", _U32),  # its effective address
+        ("fpscr", _U32),
+        ("fpr", _U64 * 32),
+        ("spr", _U32 * 1024),
+        # What programs can observe ends here.
         ("pending", _U32),
         ("cache_line_size", _U32),
         ("virtual_page", _U32),  # effective address of the page that compiled code executes
         ("fault_address", _U32),  # effective address of the access that left compiled code
         ("store_value", _U32),
         ("padding", _U32),
-        ("spr", _U32 * 1024),
         ("remaining", _U64),  # instructions until `clock_limit`
         ("clock_limit", _U64),  # guest time, in ns, at which compiled code must stop
         ("timebase_offset", _U64),  # ticks added by writes to the time base
@@ -73,8 +80,6 @@ class StateLayout(ctypes.Structure):
         ("single", Translation * 1),  # room for one decoded instruction and the stop behind it
         ("supervisor", Translation * TRANSLATIONS),
         ("user", Translation * TRANSLATIONS),
-        ("fpr", _U64 * 32),
-        ("fpscr", _U32),
     ]
 
 
@@ -131,8 +136,9 @@ class CoreState:
         self.gpr = view[gpr : gpr + 33 * 4].cast("I")
         self.cr = view[cr : cr + 32]
         self.spr = view[spr : spr + 1024 * 4].cast("I")
-        self._architectural = view[: offset_of("pending")], self.spr, view[offset_of("fpr") :]
         self.fpr = view[fpr : fpr + 32 * 8].cast("Q")
+        #: Returns what a program can observe of the state: equal for equal states.
+        self.architectural: Callable[[], bytes] = view[: offset_of("pending")].tobytes
 
     so = _word("so")
     ov = _word("ov")
@@ -171,7 +177,3 @@ class CoreState:
         for bit in self.cr:
             value = value << 1 | bit
         return value
-
-    def architectural(self) -> bytes:
-        """Return what a program can observe of the state: equal for equal states."""
-        return b"".join(self._architectural)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 ENGINES = ("compiled", "reference")
 
 _PENDING = offset_of("pending") // 4
-#: What of the state is no memory of the engine's: all before its tables, and the floating-point registers.
-_REGISTERS_SIZE, _FLOATING_POINT = offset_of("single"), offset_of("fpr")
+#: What of the state is no memory of the engine's: all before its tables.
+_REGISTERS_SIZE = offset_of("single")
 _REMAINING = offset_of("remaining") // 8
 
 
@@ -104,7 +104,6 @@ class VcpuSnapshot(NamedTuple):
     """The state of a `Vcpu` at one instruction; of use only to the one it was taken of."""
 
     registers: bytes
-    floating_point: bytes
     tlb0: list[tuple[TlbEntry, ...]]
     tlb1: list[TlbEntry]
     next_way: int
@@ -221,7 +220,6 @@ class Vcpu:
         self.core.stored_pages.clear()
         self._last_snapshot = VcpuSnapshot(
             bytes(self.state.bytes[:_REGISTERS_SIZE]),
-            bytes(self.state.bytes[_FLOATING_POINT:]),
             list(mmu.tlb0),
             list(mmu.tlb1),
             mmu.next_way,
@@ -240,7 +238,6 @@ class Vcpu:
         changed = self._restore_pages(memories)
         core.breakpoints.clear()
         self.state.bytes[:_REGISTERS_SIZE] = snapshot.registers
-        self.state.bytes[_FLOATING_POINT:] = snapshot.floating_point
         self._skipped = snapshot.skipped
         mmu.tlb0[:], mmu.tlb1[:] = snapshot.tlb0, snapshot.tlb1
         mmu.next_way = snapshot.next_way

@@ -46,6 +46,11 @@ class Instruction(NamedTuple):
         """What it does, in the manual's words."""
         return (self.semantics.__doc__ or "").strip()
 
+    @property
+    def looks_at_values(self) -> bool:
+        """Whether it computes with ints: only floating-point instructions which are not compiled may."""
+        return self.floating_point and not self.compiled
+
     def matches(self, word: int) -> bool:
         """Tell whether ``word`` encodes this instruction."""
         return word & self.encoding.mask == self.encoding.match

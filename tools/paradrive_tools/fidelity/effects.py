@@ -7,14 +7,14 @@ memory or branch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.cpu.clock import Clock
 from paradrive.cpu.core import Core, Page
 from paradrive.cpu.interrupts import GuestInterrupt
 from paradrive.cpu.mmu import Access, TlbEntry
 from paradrive.cpu.models import CPU_MODELS
-from paradrive.cpu.reference import Integer, Reference, operands_of
+from paradrive.cpu.reference import Reference
 from paradrive.cpu.state import MSR_FP, MSR_PR
 from paradrive_tools.fidelity.case import Registers
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paradrive.isa.instruction import Instruction
-
-_MASK = 0xFFFFFFFF
 
 
 class Effects(NamedTuple):
@@ -55,18 +53,18 @@ class _ObservedCore(Core):
     addresses: list[int]
 
     def page_at(self, address: int, access: Access) -> Page:
-        self.addresses.append(int(address))
+        self.addresses.append(address)
         return None, address & ~0xFFF
 
 
 class _ObservedReference(Reference):
     """The reference engine, for which every reservation holds."""
 
-    def load_and_reserve(self, address: int) -> Integer:
+    def load_and_reserve(self, address: int) -> int:
         self.core.page_at(address, Access.READ)
         return super().load_and_reserve(address)
 
-    def store_conditional(self, address: int, value: int) -> Integer:
+    def store_conditional(self, address: int, value: int) -> int:
         self.core.page_at(address, Access.WRITE)
         return super().store_conditional(address, value)
 
@@ -83,20 +81,16 @@ class Observer:
 
     def effects(self, instruction: Instruction, word: int, address: int, registers: Registers) -> Effects:
         """Return what ``word`` does at ``address`` with these registers, which it does not change."""
-        state = self._core.state
-        reference: Any = self._reference
-        registers.enter(state)
+        registers.enter(self._core.state)
         self._core.addresses = []
-        state.pc = address
-        reference.next = address + 4 & _MASK
-        operands: Any = operands_of(instruction, word)
+        self._core.state.pc = address
         try:
-            instruction.semantics(reference, operands)
+            following = self._reference.operation(instruction, word)(address)
         except GuestInterrupt as raised:
             if raised.data_address is not None:
                 self._core.addresses.append(raised.data_address)
             return Effects(tuple(self._core.addresses), address, True)
-        return Effects(tuple(self._core.addresses), int(reference.next), False)
+        return Effects(tuple(self._core.addresses), following, False)
 
     def updates_base(self, instruction: Instruction) -> bool:
         """Tell whether ``instruction`` accesses memory and writes the address to rA."""

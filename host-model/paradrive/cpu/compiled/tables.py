@@ -23,8 +23,9 @@ ADDEND_QUAD, CODE_QUAD = 2, 3
 
 WORDS_OF_TRANSLATION = ctypes.sizeof(Translation) // 4
 WORDS_OF_TABLE = TRANSLATIONS * WORDS_OF_TRANSLATION
-_START = offset_of("supervisor") // 4
-_END = offset_of("user") // 4 + WORDS_OF_TABLE
+_MSR = offset_of("msr") // 4
+_SUPERVISOR, _USER = offset_of("supervisor"), offset_of("user")
+_START, _END = _SUPERVISOR // 4, _USER // 4 + WORDS_OF_TABLE
 
 EMPTY_TABLES = memoryview(array("I", [NO_PAGE] * 4 + [0] * 4) * (2 * TRANSLATIONS))
 
@@ -36,7 +37,7 @@ def tables_of(state: CoreState) -> tuple[memoryview, memoryview]:
 
 def table_address(state: CoreState) -> int:
     """Return the host address of the table for the present privilege state."""
-    return state.host_address + offset_of("user" if state.msr & MSR_PR else "supervisor")
+    return state.host_address + (_USER if state.words[_MSR] & MSR_PR else _SUPERVISOR)
 
 
 def index_of(address: int, msr: int) -> int:
