@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Operands which are computed from an instruction word rather than cut out of it.
 
-Each is written over an abstract word, so that the reference engine evaluates it on integers and the
-compiled engine's decoder on LLVM values. An instruction may use one of them.
+Each is written over an abstract word, as the declarations are, so that either engine can write it down in
+its own language. An instruction may use one of them.
 """
 
 from __future__ import annotations

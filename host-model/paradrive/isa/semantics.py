@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The words in which the meaning of an instruction is told.
 
-A declaration's function is run by the reference engine on integers (the instruction happens) and by
-the compiled engine on LLVM values (code for it is written down). So its choices at run time go
-through ``Word.select``, ``Context.branch``, ``Context.trap_if`` and the like, while Python's ``if``
-and ``for`` may look only at what is known when the instruction is decoded.
+Both engines run a declaration's function to have it written down: the reference engine as Python on
+integers, the compiled engine as LLVM's code. So its choices at run time go through ``Word.select``,
+``Context.branch``, ``Context.trap_if`` and the like, while Python's ``if`` and ``for`` may look only at
+what is known when the instruction is decoded. Only floating-point instructions that are not compiled run
+on integers as they are (`Instruction.looks_at_values`).
 """
 
 from __future__ import annotations
