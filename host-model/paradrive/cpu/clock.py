@@ -22,11 +22,12 @@ SMALL_QUEUE = 64
 
 
 class Event:
-    """An action that is due at a guest time; ``cancel()`` forgets it."""
+    """An action that is due at a guest time, ``when``; ``cancel()`` forgets it."""
 
-    __slots__ = ("action",)
+    __slots__ = ("action", "when")
 
-    def __init__(self, action: Callable[[], None]) -> None:
+    def __init__(self, when: int, action: Callable[[], None]) -> None:
+        self.when = when
         self.action: Callable[[], None] | None = action
 
     def cancel(self) -> None:
@@ -55,7 +56,7 @@ class Clock:
 
     def at(self, when: int, action: Callable[[], None]) -> Event:
         """Call ``action`` once guest time has reached ``when`` (nanoseconds; the past means at once)."""
-        event = Event(action)
+        event = Event(when, action)
         first = self.next_event()
         if len(self._queue) >= self._size_to_clean:
             # A guest that sets its timers again and again must not fill the host's memory.

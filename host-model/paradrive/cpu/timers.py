@@ -46,6 +46,11 @@ def _ratio(frequency: int) -> tuple[int, int]:
     return ticks, nanoseconds
 
 
+def _due(event: Event | None) -> int | None:
+    """Return when an event is due, None if it is not any more."""
+    return None if event is None or event.action is None else event.when
+
+
 class Timers:
     """The timers of one core, driven by the clock; they set and clear bits of ``state.pending``.
 
@@ -86,6 +91,23 @@ class Timers:
         if due:
             self._decrementer_event = self.clock.at(self._when(self.zero_at), self._decrementer_expired)
         self._schedule_periodic()
+
+    def capture(self) -> Callable[[], None]:
+        """Return what schedules everything again as at present; the same must hold then as for ``load``."""
+        zero_at, started = self.zero_at, self._started
+        decrementer = _due(self._decrementer_event)
+        fixed_interval, watchdog = _due(self._fixed_interval_event), _due(self._watchdog_event)
+
+        def at(when: int | None, action: Callable[[], None]) -> Event | None:
+            return None if when is None else self.clock.at(when, action)
+
+        def revert() -> None:
+            self.zero_at, self._started = zero_at, started
+            self._decrementer_event = at(decrementer, self._decrementer_expired)
+            self._fixed_interval_event = at(fixed_interval, self._fixed_interval_edge)
+            self._watchdog_event = at(watchdog, self._watchdog_edge)
+
+        return revert
 
     def _ticks(self) -> int:
         return self.clock.now() * self._ticks_per // self._nanoseconds

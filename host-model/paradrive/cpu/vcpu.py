@@ -14,7 +14,7 @@ from paradrive.cpu.state import PENDING_RESET, PENDING_STOP, PENDING_WAIT, CoreS
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Set
 
     from paradrive.cpu.clock import Clock
     from paradrive.cpu.mmu import Mmu, TlbEntry
@@ -47,17 +47,24 @@ class Engine(Protocol):
     def forget(self) -> None:
         """Forget everything derived from memory and the bus: both may have changed."""
 
+    def forget_devices(self) -> None:
+        """Forget what performs accesses to devices: that has changed, and nothing else."""
+
     def remember(self, stored: Iterable[int]) -> None:
         """Have the next store to any page noticed: ``stored`` are the physical pages stored to until now."""
 
-    def recall(self, changed: Collection[int]) -> Collection[int]:
-        """Follow the core, which has returned to where ``remember`` was; these physical pages have changed.
+    def recall(self, changed: Set[int], unchanged: Iterable[int]) -> Collection[int]:
+        """Follow the core, which has returned to where ``remember`` was.
 
-        Returns pages which may not be noticed when they are stored to.
+        Of the physical pages noted as stored to since then, these have ``changed`` and those not. Returns
+        pages which may not be noticed when they are stored to.
         """
 
-    def restore_pages(self, ram: Memory, copy: Memory, numbers: Collection[int]) -> Iterable[int]:
-        """Give pages of RAM, by physical number, their contents in ``copy``; return those that had others."""
+    def restore_pages(self, ram: Memory, copy: Memory, numbers: Collection[int]) -> Collection[int]:
+        """Give those of the physical pages that are in ``ram`` their contents in ``copy``.
+
+        Returns those of them that had these already.
+        """
 
 
 class ReferenceEngine:
@@ -80,24 +87,30 @@ class ReferenceEngine:
     def forget(self) -> None:
         """Nothing is kept beyond the core's translations."""
 
+    def forget_devices(self) -> None:
+        """Nothing is kept of them."""
+
     def remember(self, stored: Iterable[int]) -> None:
         """Have the next store to any page noticed."""
         self.core.forbid_stores()
 
-    def recall(self, changed: Collection[int]) -> Collection[int]:
+    def recall(self, changed: Set[int], unchanged: Iterable[int]) -> Collection[int]:
         """Nothing is kept beyond the core's translations, and all stores are noticed."""
         return ()
 
-    def restore_pages(self, ram: Memory, copy: Memory, numbers: Collection[int]) -> Iterable[int]:
-        """Give pages of RAM, by physical number, their contents in ``copy``; return those that had others."""
-        changed = set()
+    def restore_pages(self, ram: Memory, copy: Memory, numbers: Collection[int]) -> Collection[int]:
+        """Copy pages back; return those for which that was not needed."""
+        unchanged = []
         for number in numbers:
             start = number * PAGE_SIZE - ram.base
+            if not 0 <= start < ram.size:
+                continue
             page = copy.view[start : start + PAGE_SIZE]
-            if bytes(ram.view[start : start + PAGE_SIZE]) != bytes(page):
+            if bytes(ram.view[start : start + PAGE_SIZE]) == bytes(page):
+                unchanged.append(number)
+            else:
                 ram.view[start : start + PAGE_SIZE] = page
-                changed.add(number)
-        return changed
+        return unchanged
 
 
 class VcpuSnapshot(NamedTuple):
@@ -107,7 +120,8 @@ class VcpuSnapshot(NamedTuple):
     tlb0: list[tuple[TlbEntry, ...]]
     tlb1: list[TlbEntry]
     next_way: int
-    timers: tuple[int, bool, bool]
+    #: What starts the timers again.
+    timers: Callable[[], None]
     skipped: int
 
 
@@ -186,6 +200,10 @@ class Vcpu:
         self.core.flush_translations()
         self.engine.forget()
 
+    def devices_changed(self) -> None:
+        """Tell that something else performs the accesses to devices on the bus now."""
+        self.engine.forget_devices()
+
     def set_breakpoint(self, address: int, action: Callable[[], None]) -> None:
         """Call ``action`` each time before the instruction at this effective address is executed.
 
@@ -223,7 +241,7 @@ class Vcpu:
             list(mmu.tlb0),
             list(mmu.tlb1),
             mmu.next_way,
-            self.core.timers.save(),
+            self.core.timers.capture(),
             self._skipped,
         )
         return self._last_snapshot
@@ -235,7 +253,7 @@ class Vcpu:
         cleared.
         """
         core, mmu = self.core, self.core.mmu
-        changed = self._restore_pages(memories)
+        unchanged = self._restore_pages(memories)
         core.breakpoints.clear()
         self.state.bytes[:_REGISTERS_SIZE] = snapshot.registers
         self._skipped = snapshot.skipped
@@ -244,21 +262,20 @@ class Vcpu:
         core.state_replaced()
         if snapshot is not self._last_snapshot:
             self.engine.forget()
-            self.engine.remember(core.stored_pages)
+            self.engine.remember(core.stored_pages.union(unchanged))
             self._last_snapshot = snapshot
-        core.stored_pages = set(self.engine.recall(changed))
-        core.timers.load(snapshot.timers)
+        core.stored_pages = set(self.engine.recall(core.stored_pages, unchanged))
+        snapshot.timers()
 
-    def _restore_pages(self, memories: Iterable[tuple[Memory, Memory]]) -> set[int]:
-        """Return RAM to its contents in the copies; return the pages that had others."""
-        changed: set[int] = set()
+    def _restore_pages(self, memories: Iterable[tuple[Memory, Memory]]) -> list[int]:
+        """Return RAM to its contents in the copies; move those pages from ``stored_pages`` that had them."""
         stored = self.core.stored_pages
+        all_unchanged: list[int] = []
         for ram, copy in memories:
-            pages = range(ram.base // PAGE_SIZE, (ram.base + ram.size) // PAGE_SIZE)
-            all_here = stored and min(stored) in pages and max(stored) in pages
-            here = stored if all_here else stored.intersection(pages)
-            changed.update(self.engine.restore_pages(ram, copy, here))
-        return changed
+            unchanged = self.engine.restore_pages(ram, copy, stored)
+            stored.difference_update(unchanged)
+            all_unchanged += unchanged
+        return all_unchanged
 
     def save(self) -> dict[str, object]:
         """Return the state, between two runs, as JSON can hold it; see `saved_core`."""

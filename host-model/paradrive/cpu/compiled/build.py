@@ -62,9 +62,11 @@ class CompiledCode:
         two_pointers(connect)(*(ctypes.cast(function, ctypes.c_void_p).value for function in api))
         self.prepare_page: Callable[[int, int], None] = two_pointers(prepare_page)
         returns_count = ctypes.CFUNCTYPE(
-            ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64
+            ctypes.c_uint64,
+            *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64),
+            *(ctypes.c_void_p, ctypes.c_uint64),
         )
-        self.restore_pages: Callable[[int, int, int, int], int] = returns_count(restore_pages)
+        self.restore_pages: Callable[[int, int, int, int, int, int], int] = returns_count(restore_pages)
         self._definition = _MethodDefinition(b"run", run, METH_O, None)
         make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
         new_function = make(("PyCFunction_NewEx", ctypes.pythonapi))

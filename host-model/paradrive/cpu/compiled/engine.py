@@ -16,7 +16,7 @@ from paradrive.cpu.reference import Reference
 from paradrive.cpu.state import ANSWERED, offset_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Set
 
     from paradrive.cpu.core import Core
     from paradrive.cpu.ports import Memory
@@ -50,25 +50,30 @@ class CompiledEngine:
 
     def forget(self) -> None:
         """Forget everything derived from memory and the bus: both may have changed."""
+        self.forget_devices()
+        self._translations.forget()
+
+    def forget_devices(self) -> None:
+        """Forget what performs accesses to devices: that has changed, and nothing else."""
         self._readers_of_devices.clear()
         self._writers_of_devices.clear()
-        self._translations.forget()
 
     def remember(self, stored: Iterable[int]) -> None:
         """Have the next store to the pages stored to noticed, and keep the translations for ``recall``."""
         self._translations.remember(stored)
 
-    def recall(self, changed: Collection[int]) -> Collection[int]:
+    def recall(self, changed: Set[int], unchanged: Iterable[int]) -> Collection[int]:
         """Return to the translations of ``remember``; return the pages to which stores go unnoticed now."""
-        return self._translations.recall(changed)
+        return self._translations.recall(changed, unchanged)
 
-    def restore_pages(self, ram: Memory, copy: Memory, numbers: Collection[int]) -> Iterable[int]:
-        """Give pages of RAM, by physical number, their contents in ``copy``; return those that had others."""
-        places = array("Q", numbers)
+    def restore_pages(self, ram: Memory, copy: Memory, numbers: Collection[int]) -> Collection[int]:
+        """Copy pages back that are in ``ram``; return those for which that was not needed."""
+        first, pages = ram.base // PAGE_SIZE, ram.size // PAGE_SIZE
+        noted = array("Q", numbers)
         count = self._code.restore_pages(
-            ram.host_address - ram.base, copy.host_address - copy.base, places.buffer_info()[0], len(places)
+            ram.host_address, copy.host_address, first, pages, noted.buffer_info()[0], len(noted)
         )
-        return numbers if count == len(places) else places[:count]
+        return noted[:count]
 
     # Execution
 

@@ -14,32 +14,44 @@ _BLOCK_SIZE = 128
 
 
 def emit_restore_pages(module: ir.Module) -> None:
-    """Write ``i64 restore_pages(ptr ram, ptr copy, ptr numbers, i64 count)``.
+    """Write ``i64 restore_pages(ptr ram, ptr copy, i64 first, i64 size, ptr numbers, i64 count)``.
 
-    ``numbers`` are numbers of pages, 64 bits each, counted from ``ram`` and ``copy``. Afterwards those that
-    differed come first; the result is how many they are. What is equal is not written: that is faster.
+    ``ram`` and ``copy`` are ``size`` pages, from number ``first`` on. ``numbers`` are numbers of pages, 64
+    bits each; those of other pages are passed over. Afterwards those of pages that were equal come first;
+    the result is how many they are. What is equal is not written: that is faster.
     """
-    function = ir.Function(module, ir.FunctionType(I64, [POINTER, POINTER, POINTER, I64]), "restore_pages")
-    ram, copy, numbers, count = function.args
-    entry, pages, page, done = (
-        function.append_basic_block(name) for name in ("entry", "pages", "page", "done")
+    types = [POINTER, POINTER, I64, I64, POINTER, I64]
+    function = ir.Function(module, ir.FunctionType(I64, types), "restore_pages")
+    ram, copy, first, size, numbers, count = function.args
+    entry, pages, page, here, following, done = (
+        function.append_basic_block(name) for name in ("entry", "pages", "page", "here", "following", "done")
     )
     builder = ir.IRBuilder(entry)
     builder.branch(pages)
     builder.position_at_end(pages)
-    index, changed = builder.phi(I64), builder.phi(I64)
+    index, unchanged = builder.phi(I64), builder.phi(I64)
     builder.cbranch(builder.icmp_unsigned("<", index, count), page, done)
     builder.position_at_end(page)
     number = builder.load(at_offset(builder, numbers, builder.mul(index, i64(8))), typ=I64)
-    offset = builder.mul(number, i64(PAGE_SIZE))
+    place = builder.sub(number, first)
+    builder.cbranch(builder.icmp_unsigned("<", place, size), here, following)
+    builder.position_at_end(here)
+    offset = builder.mul(place, i64(PAGE_SIZE))
     differs = _emit_page(builder, at_offset(builder, ram, offset), at_offset(builder, copy, offset))
-    builder.store(number, at_offset(builder, numbers, builder.mul(changed, i64(8))))
-    for counter, step in ((index, i64(1)), (changed, builder.zext(differs, I64))):
+    builder.store(number, at_offset(builder, numbers, builder.mul(unchanged, i64(8))))
+    more_unchanged = builder.add(unchanged, builder.zext(builder.not_(differs), I64))
+    compared = builder.block
+    builder.branch(following)
+    builder.position_at_end(following)
+    found = builder.phi(I64)
+    found.add_incoming(unchanged, page)
+    found.add_incoming(more_unchanged, compared)
+    for counter, result in ((index, builder.add(index, i64(1))), (unchanged, found)):
         counter.add_incoming(i64(0), entry)
-        counter.add_incoming(builder.add(counter, step), builder.block)
+        counter.add_incoming(result, following)
     builder.branch(pages)
     builder.position_at_end(done)
-    builder.ret(changed)
+    builder.ret(unchanged)
 
 
 def _emit_page(builder: ir.IRBuilder, ram: ir.Value, copy: ir.Value) -> ir.Value:

@@ -16,13 +16,20 @@ from paradrive.cpu.mmu import Access, TlbEntry
 from paradrive.cpu.state import NO_PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Set
 
 #: Which entries of the tables, by index, lead to physical pages, by number.
-Places = dict[int, frozenset[int]]
-NOWHERE: frozenset[int] = frozenset()
+Places = dict[int, tuple[int, ...]]
+NOWHERE: tuple[int, ...] = ()
 #: The tags of an entry, other than that for fetches, which is empty.
 _NO_TAGS = NO_PAGE, NO_PAGE, NO_PAGE
+
+
+def add_place(places: Places, page: int, index: int) -> None:
+    """Note that an entry leads to a physical page."""
+    known = places.get(page, NOWHERE)
+    if index not in known:
+        places[page] = (*known, index)
 
 
 class Filled(NamedTuple):
@@ -46,6 +53,8 @@ class Remembered:
         self.fetchers: Places = {}
         #: Indexes of translations which are of one process.
         self.private: set[int] = set()
+        #: The processes whose translations hold after a return: their IDs, and 0 for what holds for all.
+        self.processes: set[int] = {0}
 
     def forget(self) -> None:
         """Begin with nothing."""
@@ -53,12 +62,14 @@ class Remembered:
         for places in (self.writers, self.fetchers, self.private):
             places.clear()
 
-    def take(self, tables: memoryview, fetchers: Places, private: set[int]) -> None:
+    def take(self, tables: memoryview, fetchers: Places, private: set[int], processes: Iterable[int]) -> None:
         """Begin with tables that allow no stores, and what they lead to besides what is known of it."""
         self.tables[:] = tables
+        self.processes = {0, *processes}
         self.writers.clear()
         for page, indexes in fetchers.items():
-            self.fetchers[page] = self.fetchers.get(page, NOWHERE) | indexes
+            for index in indexes:
+                add_place(self.fetchers, page, index)
         self.private |= private
 
     def learn(
@@ -66,24 +77,26 @@ class Remembered:
         tables: memoryview,
         filled: Mapping[int, Filled],
         fetched: Mapping[int, Filled],
-        changed: Collection[int],
+        changed: Set[int],
+        unchanged: Iterable[int],
         holds: Callable[[Filled, Access], bool],
     ) -> None:
         """Take over what a run has filled in, for accesses to data and for fetches, by index.
 
-        ``changed`` are the physical pages that it has changed, by number. ``holds`` tells whether a
-        translation holds after the return.
+        Of the physical pages that it may have stored to, by number, it has ``changed`` these and not those.
+        ``holds`` tells whether a translation holds after the return.
         """
-        for number in [number for number in self.writers if number not in changed]:
-            for index in self.writers.pop(number):
+        for number in unchanged:
+            for index in self.writers.pop(number, NOWHERE):
                 self.tables[index + WRITE] = NO_PAGE
         for index, translation in filled.items():
-            number, write = translation.number, tables[index + WRITE]
-            if number not in changed or number in self.fetchers:
-                write = NO_PAGE
-            tags = tables[index + READ], write, tables[index + DEVICE]
+            read, write, device = tables[index + READ], tables[index + WRITE], tables[index + DEVICE]
             known = self.tables[index + READ], self.tables[index + WRITE], self.tables[index + DEVICE]
-            if tags not in (known, _NO_TAGS) and holds(translation, Access.READ):
+            if (read, write, device) in (_NO_TAGS, known):
+                continue
+            if translation.number not in changed or translation.number in self.fetchers:
+                write = NO_PAGE
+            if (read, write, device) not in (_NO_TAGS, known) and holds(translation, Access.READ):
                 self._learn_data(tables, index, translation, write)
         for index, translation in fetched.items():
             is_new = tables[index + FETCH] not in (NO_PAGE, self.tables[index + FETCH])
@@ -98,8 +111,7 @@ class Remembered:
         addend = slice(index + ADDEND.start, index + ADDEND.stop)
         self.tables[addend] = tables[addend]
         if write != NO_PAGE:
-            number = translation.number
-            self.writers[number] = self.writers.get(number, NOWHERE) | {index}
+            add_place(self.writers, translation.number, index)
         if translation.entry.tid:
             self.private.add(index)
 
@@ -108,6 +120,6 @@ class Remembered:
         self.tables[index + FETCH] = page
         code = slice(index + CODE.start, index + CODE.stop)
         self.tables[code] = tables[code]
-        self.fetchers[number] = self.fetchers.get(number, NOWHERE) | {index}
+        add_place(self.fetchers, number, index)
         if entry.tid:
             self.private.add(index)

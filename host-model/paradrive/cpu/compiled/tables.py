@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from paradrive.cpu.state import CoreState
 
 READ, WRITE, FETCH, DEVICE = range(4)  # words of a translation
+TAGS = 4
 ADDEND, CODE = slice(4, 6), slice(6, 8)
 ADDEND_QUAD, CODE_QUAD = 2, 3
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive.cpu.compiled.code_pages import MAX_CODE_PAGES, CodePages
-from paradrive.cpu.compiled.remembered import NOWHERE, Filled, Places, Remembered
+from paradrive.cpu.compiled.remembered import NOWHERE, Filled, Places, Remembered, add_place
 from paradrive.cpu.compiled.tables import (
     ADDEND_QUAD,
     CODE_QUAD,
@@ -18,6 +18,7 @@ from paradrive.cpu.compiled.tables import (
     EMPTY_TABLES,
     FETCH,
     READ,
+    TAGS,
     WORDS_OF_TABLE,
     WRITE,
     index_of,
@@ -28,7 +29,7 @@ from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.cpu.state import MSR_DS, MSR_IS, MSR_PR, NO_PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Set
 
     from paradrive.cpu.core import Core
 
@@ -83,7 +84,7 @@ class Translations:
         self._noted += 1
         if self._noted > _NOTES:
             self._empty_tables()
-        places[page] = places.get(page, NOWHERE) | {index}
+        add_place(places, page, index)
 
     # What is no longer valid
 
@@ -93,8 +94,10 @@ class Translations:
             self._empty_tables()
             return
         index = index_of(entry.epn, 0)
-        self._empty_entry(index)
-        self._empty_entry(index + WORDS_OF_TABLE)
+        for place in (index, index + WORDS_OF_TABLE):
+            # Another page has taken its place more often than not.
+            if entry.epn in self._words[place : place + TAGS].tolist():
+                self._empty_entry(place)
 
     def _empty_entry(self, index: int) -> None:
         words = self._words
@@ -117,14 +120,14 @@ class Translations:
         """Make a physical page writable: drop its decoded code and whatever leads there."""
         self._code_pages.empty((page,))
         remembered = self._remembered.fetchers.get(page, NOWHERE)
-        for index in self._fetchers.pop(page, NOWHERE) | remembered:
+        for index in (*self._fetchers.pop(page, NOWHERE), *remembered):
             self._words[index + FETCH] = NO_PAGE
 
     def _forbid_stores(self, pages: Iterable[int]) -> None:
         """Have the next store to these physical pages noticed."""
         remembered = self._remembered.writers
         for page in pages:
-            for index in self._writers.pop(page, NOWHERE) | remembered.get(page, NOWHERE):
+            for index in (*self._writers.pop(page, NOWHERE), *remembered.get(page, NOWHERE)):
                 self._words[index + WRITE] = NO_PAGE
         self.core.forbid_stores()
 
@@ -133,14 +136,14 @@ class Translations:
     def remember(self, stored: Iterable[int]) -> None:
         """Have the next store to the pages stored to noticed, and keep the translations for ``recall``."""
         self._forbid_stores(stored)
-        self._remembered.take(self._words, self._fetchers, self._private)
+        self._remembered.take(self._words, self._fetchers, self._private, self.core.mmu.pids())
         self._clear_notes()
 
-    def recall(self, changed: Collection[int]) -> Collection[int]:
+    def recall(self, changed: Set[int], unchanged: Iterable[int]) -> Collection[int]:
         """Return to the translations of ``remember``, and to later ones that were valid then.
 
-        The core is back in its state of then. These physical pages have been ``changed`` since. Returns
-        those to which stores go unnoticed from now on.
+        The core is back in its state of then. Of the physical pages noted as stored to, these have been
+        ``changed`` since, those not. Returns those to which stores go unnoticed from now on.
         """
         remembered, mmu, msr = self._remembered, self.core.mmu, self.core.state.msr
         pids = mmu.pids()
@@ -150,7 +153,7 @@ class Translations:
             return mmu.find(filled.page, space, pids) == filled.entry
 
         self._code_pages.empty(changed)
-        remembered.learn(self._words, self._filled, self._fetched, changed, holds)
+        remembered.learn(self._words, self._filled, self._fetched, changed, unchanged, holds)
         self._words[:] = remembered.tables
         self._clear_notes()
         self._code_pages.use(self._code_pages.emptied & remembered.fetchers.keys())
@@ -186,7 +189,7 @@ class Translations:
             self.core.note_store(physical >> 12)
         index = index_of(address, self.core.state.msr)
         writable = self._may_store(entry, physical >> 12)
-        if writable:
+        if writable and index not in self._remembered.writers.get(physical >> 12, NOWHERE):
             # First of all: it may empty the tables, and a tag must never stand beside another's addend.
             self._note(self._writers, physical >> 12, index)
         self._enter(index, Filled(page, entry, physical >> 12), memory.host_address + physical - memory.base)
@@ -222,9 +225,17 @@ class Translations:
     def _enter(self, index: int, filled: Filled, target: int) -> None:
         """Let the page lead to ``target``, and note that."""
         self._quads[index // 2 + ADDEND_QUAD] = (target - filled.page) & _MASK64
-        self._filled[index] = filled
-        if filled.entry.tid:
+        self._note_filled(self._filled, index, filled)
+
+    def _note_filled(self, notes: dict[int, Filled], index: int, filled: Filled) -> None:
+        """Note what an entry of the tables has been made of, if that can hold after a return."""
+        process = filled.entry.tid
+        if process:
             self._private.add(index)
+        if process in self._remembered.processes:
+            notes[index] = filled
+        else:
+            notes.pop(index, None)
 
     def fill_fetch(self, address: int) -> bool:
         """Enter the translation of ``address`` for fetches; tell whether there is code in RAM there."""
@@ -244,9 +255,7 @@ class Translations:
         self._forbid_stores([number])
         index = index_of(address, self.core.state.msr)
         self._note(self._fetchers, number, index)
-        self._fetched[index] = Filled(page, entry, number)
-        if entry.tid:
-            self._private.add(index)
+        self._note_filled(self._fetched, index, Filled(page, entry, number))
         self._quads[index // 2 + CODE_QUAD] = code
         self._words[index + FETCH] = page
         return True
