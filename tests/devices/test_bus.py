@@ -92,7 +92,7 @@ def test_overlap_is_refused_and_names_both(bus: Bus, base: int) -> None:
 
 def test_a_device_can_take_the_place_of_another(bus: Bus, device: Storage) -> None:
     other, changes = Storage(), []
-    bus.on_change = lambda: changes.append(bus.reader(DEVICE_BASE, 4)())
+    bus.on_accessors_change = lambda: changes.append(bus.reader(DEVICE_BASE, 4)())
     other.WORD = 5
     bus.replace(device, other)
     bus.replace(other, device)
@@ -147,14 +147,37 @@ def test_trace_shows_device_register_value_and_direction(bus: Bus, device: Stora
     ]
 
 
-def test_change_of_map_and_tracing_is_announced(bus: Bus) -> None:
+def test_untraced_devices_are_left_out_of_the_trace(bus: Bus, device: Storage) -> None:
+    other = Storage()
+    other.name = "other"
+    bus.map_device(DEVICE_BASE + 0x1000, 0x1000, other)
+    trace: list[MmioAccess] = []
+    bus.trace, bus.untraced = trace.append, frozenset({device})
+    for base in (DEVICE_BASE, DEVICE_BASE + 0x1000):
+        bus.writer(base, 4)(7)
+        assert bus.reader(base, 4)() == 7
+    assert [(access.device, access.is_write) for access in trace] == [("other", True), ("other", False)]
+    bus.untraced = frozenset()
+    bus.reader(DEVICE_BASE, 4)()
+    assert len(trace) == 3
+
+
+def test_change_of_map_is_announced(bus: Bus) -> None:
     changes: list[int] = []
     bus.on_change = lambda: changes.append(len(bus.regions))
     region = bus.map_device(DEVICE_BASE + 0x1000, 0x1000, Storage())
     bus.unmap(region)
+    assert changes == [3, 2]
+
+
+def test_change_of_what_performs_accesses_is_announced(bus: Bus, device: Storage) -> None:
+    changes: list[str] = []
+    bus.on_accessors_change = lambda: changes.append("changed")
     bus.trace = lambda access: None
+    bus.untraced = frozenset({device})
+    bus.replace(device, Storage())
     bus.trace = None
-    assert changes == [3, 2, 2, 2]
+    assert len(changes) == 4
 
 
 @given(

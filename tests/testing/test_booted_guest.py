@@ -98,6 +98,13 @@ def test_symbols_are_where_the_guest_executes(guest: BootedGuest, pvctl: Pvctl) 
     assert guest.symbols.describe(start) == "pvctl_command"
 
 
+def test_an_access_that_is_not_remembered_can_be_awaited(guest: BootedGuest) -> None:
+    guest.run("report_devices")  # its output goes through UARTs
+    guest.agent.start("reboot")
+    guest.run_until(access=lambda access: access.register == "THR")
+    assert {traced.access.device for traced in guest.accesses} <= {guest.pvctl.name}
+
+
 def test_memory_is_what_the_guest_has(guest: BootedGuest) -> None:
     banner = guest.read("/proc/version").encode()
     assert banner in guest.memory.read(0, 16 << 20)

@@ -54,11 +54,14 @@ class Bus:
 
     def __init__(self) -> None:
         self.guest_errors = GuestErrorLog()
-        #: Called after the map or the tracing has changed: what ``reader`` and ``writer`` returned is stale.
+        #: Called after the map has changed: what ``reader``, ``writer`` and ``memory_at`` returned is stale.
         self.on_change: Callable[[], None] = lambda: None
+        #: Called when something else performs accesses to devices: what the first two returned is stale.
+        self.on_accessors_change: Callable[[], None] = lambda: None
         self._regions: list[Region] = []
         self._memories: list[Memory] = []
         self._trace: Callable[[MmioAccess], None] | None = None
+        self._untraced: frozenset[Device] = frozenset()
 
     @property
     def regions(self) -> tuple[Region, ...]:
@@ -73,7 +76,18 @@ class Bus:
     @trace.setter
     def trace(self, trace: Callable[[MmioAccess], None] | None) -> None:
         self._trace = trace
-        self.on_change()
+        self.on_accessors_change()
+
+    @property
+    def untraced(self) -> frozenset[Device]:
+        """Devices whose accesses ``trace`` is not told of; none unless set. They cost nothing."""
+        return self._untraced
+
+    @untraced.setter
+    def untraced(self, devices: frozenset[Device]) -> None:
+        if devices != self._untraced:
+            self._untraced = devices
+            self.on_accessors_change()
 
     def map_device(self, base: int, size: int, device: Device) -> Region:
         """Let ``device`` answer the ``size`` bytes from ``base``; ValueError on overlap or an empty range."""
@@ -101,7 +115,7 @@ class Bus:
         self._regions = [
             region._replace(target=other) if region.target is device else region for region in self._regions
         ]
-        self.on_change()
+        self.on_accessors_change()
 
     def memory_at(self, address: int) -> Memory | None:
         """Return the RAM block that holds this physical address, None where there is none."""
@@ -120,7 +134,7 @@ class Bus:
             return partial(_read_memory, region.target.view, offset, size)
         device, trace = region.target, self._trace
         read = device.reader(offset, size)
-        if trace is None:
+        if trace is None or device in self._untraced:
             return read
 
         def traced_read() -> int:
@@ -141,7 +155,7 @@ class Bus:
             return partial(_write_memory, region.target.view, offset, size)
         device, trace = region.target, self._trace
         write = device.writer(offset, size)
-        if trace is None:
+        if trace is None or device in self._untraced:
             return write
 
         def traced_write(value: int) -> None:

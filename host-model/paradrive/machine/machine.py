@@ -107,6 +107,7 @@ class Machine(RunLoop):
             timebase_frequency=timebase_frequency(tree, self.cpu_model, warn),
         )
         self.bus.on_change = self.vcpu.memory_changed
+        self.bus.on_accessors_change = self.vcpu.devices_changed
         self.images = boot.prepare(
             configuration.kernel, tree, configuration.initrd, configuration.command_line, self.memories
         )

@@ -102,9 +102,10 @@ class BootedGuest(FaultInjection):
             ),
             lambda byte: self._console.transmit(byte),
         )
-        self._everyday_devices = {
-            device.name for device in self.machine.devices.values() if isinstance(device, Ns16550 | Mpic)
-        }
+        self._everyday_devices = frozenset(
+            device for device in self.machine.devices.values() if isinstance(device, Ns16550 | Mpic)
+        )
+        self._everyday_names = {device.name for device in self._everyday_devices}
         self._new_console()
         self.memory = GuestMemory(self.machine)
         node = tree.find(AGENT_PORT)
@@ -130,6 +131,7 @@ class BootedGuest(FaultInjection):
             self.agent.insmod(paths[-1])
         self._modules = self._modules_at_boot = Modules(self._kernel, paths, self.agent)
         self._changed_modules: list[str] = []
+        self.machine.bus.untraced = self._everyday_devices
         self.machine.bus.trace = self._note_access
         # Up to where the kernel has nothing to do but to wait for the next request.
         while self.machine.vcpu.run(BOOT_BUDGET) is not RunExit.IDLE:
@@ -146,6 +148,7 @@ class BootedGuest(FaultInjection):
         machine.bus.guest_errors.clear()
         if machine.bus.trace != self._note_access:
             machine.bus.trace = self._note_access
+        machine.bus.untraced = self._everyday_devices
         self.agent.forget()
         self.accesses.clear()
         self._awaited = None
@@ -168,7 +171,7 @@ class BootedGuest(FaultInjection):
         self._console.watch(PANIC, lambda line: self.machine.panicked(line[line.index(PANIC) :]))
 
     def _note_access(self, access: MmioAccess) -> None:
-        if access.device not in self._everyday_devices:
+        if access.device not in self._everyday_names:
             state = self.machine.vcpu.state
             self.accesses.append(TracedAccess(state.pc, access, state.lr))
         if self._awaited is not None and self._awaited(access):
@@ -254,6 +257,9 @@ class BootedGuest(FaultInjection):
         if line is not None:
             self._console.watch(line, self._line_watcher())
         deadline = self.machine.vcpu.instructions + (budget if instructions is None else instructions)
+        if access is not None:
+            # It may wait for one that is not remembered.
+            self.machine.bus.untraced = frozenset()
         try:
             while not self._reached:
                 left = max(deadline - self.machine.vcpu.instructions, 0)
@@ -265,6 +271,7 @@ class BootedGuest(FaultInjection):
                 break
         finally:
             self._awaited = None
+            self.machine.bus.untraced = self._everyday_devices
             if start is not None:
                 self.machine.vcpu.remove_breakpoint(start, self._reach)
 
