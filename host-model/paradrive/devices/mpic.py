@@ -58,6 +58,19 @@ MPIC_2_0 = MpicModel(0x00400200, 80, GlobalConfiguration.MODE_MIXED)
 MPIC_4_2 = MpicModel(0x00400402, 196, GlobalConfiguration.MODE_EXTERNAL_PROXY)
 
 
+class MpicState(NamedTuple):
+    """What the registers do not say of the state of a controller."""
+
+    #: The lines that are asserted.
+    asserted: set[InterruptLine]
+    #: What each timer saves.
+    timers: list[list[int]]
+    #: At which CPUs (a mask) sources, by number, are requested.
+    requests: dict[int, int]
+    #: As ``Arbiter.in_service``.
+    in_service: list[list[tuple[int, int]]]
+
+
 class Mpic(MpicRegisters):
     """The controller; implements ``paradrive.cpu.ports.InterruptController``.
 
@@ -156,21 +169,45 @@ class Mpic(MpicRegisters):
         requests = saved_rows(self, state, "requests", (ALL_SOURCES, 1 << self.cpus))
         services = saved_rows(self, state, "in_service", (self.cpus, HIGHEST_PRIORITY + 1, ALL_SOURCES))
         timers = saved_rows(self, state, "timers", (TIMERS, 1 << 32, 1 << 32, 1 << 31, 1 << 64))
-        for number, position, line in self._all_lines():
-            # Not by set(): the line was at this level before, so this is no edge.
-            line.level = (number, position) in asserted
-        for number, lines in self._lines.items():
-            self._sources[number].asserted = any(line.level for line in lines)
         saved_timers = {number: timer for number, *timer in timers}
-        for number, timer in enumerate(self._timers):
-            timer.load(saved_timers.get(number, STOPPED))
-        self._arbiter.load(
-            {number: cpus for number, cpus in requests if cpus},
-            [
-                [(priority, number) for at, priority, number in services if at == cpu]
-                for cpu in range(self.cpus)
-            ],
+        self._return_to(
+            MpicState(
+                {line for number, position, line in self._all_lines() if (number, position) in asserted},
+                [saved_timers.get(number, STOPPED) for number in range(TIMERS)],
+                {number: cpus for number, cpus in requests if cpus},
+                [
+                    [(priority, number) for at, priority, number in services if at == cpu]
+                    for cpu in range(self.cpus)
+                ],
+            )
         )
+
+    def capture(self) -> Callable[[], None]:
+        """Return what brings registers, inputs, timers, requests and services back."""
+        revert_registers = super().capture()
+        state = MpicState(
+            {line for _, _, line in self._all_lines() if line.level},
+            [timer.save() for timer in self._timers],
+            self._arbiter.requests(),
+            [list(stack) for stack in self._arbiter.in_service],
+        )
+
+        def revert() -> None:
+            revert_registers()
+            self._return_to(state)
+
+        return revert
+
+    def _return_to(self, state: MpicState) -> None:
+        """Continue with the registers, which have been loaded before, and this state."""
+        for number, lines in self._lines.items():
+            for line in lines:
+                # Not by set(): the line was at this level before, so this is no edge.
+                line.level = line in state.asserted
+            self._sources[number].asserted = any(line.level for line in lines)
+        for timer, saved in zip(self._timers, state.timers, strict=True):
+            timer.load(saved)
+        self._arbiter.load(state.requests, [list(stack) for stack in state.in_service])
 
     def _all_lines(self) -> Iterator[tuple[int, int, InterruptLine]]:
         """Yield every line with its source number and its place among the lines into that source."""

@@ -181,6 +181,19 @@ class Ns16550(RegisterDevice):
             "empty_unreported": int(self._empty_unreported),
         }
 
+    def capture(self) -> Callable[[], None]:
+        """Return what brings registers, FIFO and queued input back."""
+        revert_registers = super().capture()
+        fifo, queued, empty_unreported = tuple(self._fifo), tuple(self._input), self._empty_unreported
+
+        def revert() -> None:
+            revert_registers()
+            self._fifo, self._input = deque(fifo), deque(queued)
+            self._empty_unreported = empty_unreported
+            self._update_interrupt()
+
+        return revert
+
     def load(self, state: Mapping[str, object]) -> None:
         """Continue from a saved state; queued input is replaced by the input that was queued then."""
         super().load(state)

@@ -17,7 +17,7 @@ from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import RO, RW, W1C, WO, Register
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from paradrive.devices.interrupt import InterruptLine
 
@@ -188,6 +188,19 @@ class Pvctl(RegisterDevice):
     def save(self) -> State:
         """Return the registers, and why the guest has started."""
         return super().save() | {"boot_reason": int(self.boot_reason)}
+
+    def capture(self) -> Callable[[], None]:
+        """Return what brings registers and ``boot_reason`` back, and forgets ``commands``, as ``load``."""
+        revert_registers, boot_reason = super().capture(), self.boot_reason
+
+        def revert() -> None:
+            revert_registers()
+            self.ENABLE &= self.FEATURES
+            self.boot_reason = boot_reason
+            self._commands.clear()
+            self._update_interrupt()
+
+        return revert
 
     def load(self, state: Mapping[str, object]) -> None:
         """Continue from a saved state; features this host does not offer are no longer enabled then."""

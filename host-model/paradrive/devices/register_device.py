@@ -86,6 +86,20 @@ class RegisterDevice(Device):
             values[name] = list(value) if isinstance(value, list) else value
         return super().save() | {"registers": values}
 
+    def capture(self) -> Callable[[], None]:
+        """Return what gives all registers but the constant ones their present values again."""
+        values = vars(self)
+        single = {name: value for name in self.variable_registers if isinstance(value := values[name], int)}
+        arrays = {name: tuple(values[name]) for name in self.variable_registers if name not in single}
+
+        def revert() -> None:
+            values.update(single)
+            for name, saved in arrays.items():
+                # The list stays the same: readers keep it.
+                values[name][:] = saved
+
+        return revert
+
     def load(self, state: Mapping[str, object]) -> None:
         """Continue from a saved state; ValueError also for unknown registers and values they cannot hold."""
         super().load(state)

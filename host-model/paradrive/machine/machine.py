@@ -138,7 +138,7 @@ class Machine(RunLoop):
         """Return the state of the machine between two runs, for ``restore``."""
         self._last_snapshot = MachineSnapshot(
             self.vcpu.snapshot(),
-            {path: device.save() for path, device in self.devices.items()},
+            tuple(device.capture() for device in self.devices.values()),
             tuple(SavedRam(memory) for memory in self.memories),
             self.progress,
         )
@@ -152,8 +152,8 @@ class Machine(RunLoop):
             self._last_snapshot = snapshot
         self.clock.clear()
         self.vcpu.restore(snapshot.vcpu, zip(self.memories, snapshot.ram, strict=True))
-        for path, device in self.devices.items():
-            device.load(snapshot.devices[path])
+        for revert in snapshot.devices:
+            revert()
         self.progress = snapshot.progress
 
     def save(self, path: str) -> None:

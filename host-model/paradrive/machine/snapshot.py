@@ -13,12 +13,11 @@ from paradrive.cpu.host_memory import reserve
 from paradrive.cpu.ports import PAGE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from paradrive.cpu.ports import Memory
     from paradrive.cpu.vcpu import VcpuSnapshot
     from paradrive.devices.bus import Bus
-    from paradrive.devices.device import State
 
 EMPTY_PAGE = bytes(PAGE_SIZE)
 
@@ -63,7 +62,8 @@ class MachineSnapshot(NamedTuple):
     """The state of a machine at one instruction; of use only to the one it was taken of."""
 
     vcpu: VcpuSnapshot
-    devices: Mapping[str, State]
+    #: What brings each device back.
+    devices: tuple[Callable[[], None], ...]
     ram: tuple[SavedRam, ...]
     progress: Progress
 
