@@ -22,7 +22,7 @@ _MAX_SYMVERS_SIZE = 1 << 24
 
 
 class Export(NamedTuple):
-    """A symbol for modules: the checksum of its type, 0 without MODVERSIONS; who may use it; its namespace."""
+    """A symbol for modules: its type's checksum (0 without MODVERSIONS), who may use it, its namespace."""
 
     checksum: int
     is_gpl_only: bool
