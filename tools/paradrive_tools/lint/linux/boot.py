@@ -34,7 +34,14 @@ def why_not(tree: LinuxTree, board: Board) -> str:
         return (
             "the memory map of so much RAM, at such addresses, does not fit into the RAM that the kernel maps"
         )
-    if not any(_is_boot_cpu(tree, node) for node in tree.root.walk()):
+    # Wherever they are: early_init_dt_scan_cpus() looks at all nodes, by their type.
+    cpus = [node for node in tree.root.walk() if _is_cpu(tree, node)]
+    unnumbered = next((node for node in cpus if _numbers_of(node) is None), None)
+    if unnumbered is not None:
+        return (
+            f"{unnumbered.path} has the device_type of a CPU and no reg, which the kernel reads all the same"
+        )
+    if not any(_is_boot_cpu(tree, node) for node in cpus):
         return f"no CPU node has the reg {tree.boot_cpu} of the CPU that boots"
     mpic = Interrupts(tree).mpic
     if mpic is None:
@@ -44,11 +51,19 @@ def why_not(tree: LinuxTree, board: Board) -> str:
     return ""
 
 
-def _is_boot_cpu(tree: LinuxTree, node: Node) -> bool:
-    """Tell whether a node, wherever it is, is the CPU that boots (early_init_dt_scan_cpus)."""
-    numbers = "ibm,ppc-interrupt-server#s" if "ibm,ppc-interrupt-server#s" in node.properties else "reg"
-    is_cpu = next(tree.strings(node, "device_type"), None) == "cpu"
-    return is_cpu and tree.boot_cpu in node.cells(numbers)
+def _is_cpu(tree: LinuxTree, node: Node) -> bool:
+    return next(tree.strings(node, "device_type"), None) == "cpu"
+
+
+def _numbers_of(node: Node) -> str | None:
+    """Return the property that numbers a CPU's threads, None where it has neither."""
+    return next((name for name in ("ibm,ppc-interrupt-server#s", "reg") if name in node.properties), None)
+
+
+def _is_boot_cpu(tree: LinuxTree, cpu: Node) -> bool:
+    """Tell whether a CPU's node is that of the CPU that boots."""
+    name = _numbers_of(cpu)
+    return name is not None and tree.boot_cpu in cpu.cells(name)
 
 
 def _fits(regions: list[Resource]) -> bool:
