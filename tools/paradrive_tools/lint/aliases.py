@@ -25,7 +25,8 @@ _NO_TYPE = "(null)"
 
 def modalias(tree: LinuxTree, node: Node) -> str:
     """Return what the kernel calls the node's device in its MODALIAS."""
-    device_type = next(tree.strings(node, "device_type"), _NO_TYPE)
+    given_type = tree.device_type(node)
+    device_type = _NO_TYPE if given_type is None else given_type
     compatible = "".join(f"C{name.replace(' ', '_')}" for name in tree.strings(node, "compatible"))
     return f"{OF_PREFIX}N{node_name(node)}T{device_type}{compatible}"
 

@@ -99,9 +99,7 @@ class Subject:
     def is_soc(self, node: Node) -> bool:
         """Tell whether a node describes the SoC: its ``ranges`` are the window of its registers, CCSR."""
         names = self.linux.strings(node, "compatible")
-        return next(self.linux.strings(node, "device_type"), "") == "soc" or any(
-            name.endswith("-immr") for name in names
-        )
+        return self.linux.is_type(node, "soc") or any(name.endswith("-immr") for name in names)
 
     @cached_property
     def has_guts_reset(self) -> bool:

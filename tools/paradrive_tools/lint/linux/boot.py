@@ -35,7 +35,7 @@ def why_not(tree: LinuxTree, board: Board) -> str:
             "the memory map of so much RAM, at such addresses, does not fit into the RAM that the kernel maps"
         )
     # Wherever they are: early_init_dt_scan_cpus() looks at all nodes, by their type.
-    cpus = [node for node in tree.root.walk() if _is_cpu(tree, node)]
+    cpus = [node for node in tree.root.walk() if tree.is_type(node, "cpu")]
     unnumbered = next((node for node in cpus if _numbers_of(node) is None), None)
     if unnumbered is not None:
         return (
@@ -49,10 +49,6 @@ def why_not(tree: LinuxTree, board: Board) -> str:
     if not resources(tree, mpic):
         return f"the registers of the interrupt controller {mpic.path} cannot be found"
     return ""
-
-
-def _is_cpu(tree: LinuxTree, node: Node) -> bool:
-    return next(tree.strings(node, "device_type"), None) == "cpu"
 
 
 def _numbers_of(node: Node) -> str | None:

@@ -57,7 +57,7 @@ def memory(tree: LinuxTree) -> list[Resource]:
     """Return the RAM that Linux manages; reserved memory is part of it, unless it is not to be mapped."""
     found = []
     for node in tree.root.children:
-        if _is_memory(tree, node):
+        if tree.is_type(node, "memory") and tree.is_available(node):
             name = "linux,usable-memory" if "linux,usable-memory" in node.properties else "reg"
             found += _regions(tree, node.cells(name))
     for hole in _unmapped(tree):
@@ -117,10 +117,6 @@ def reserved_memory(tree: LinuxTree) -> list[Resource]:
     return _header_reservations(tree) + [
         region for node in nodes for region in _regions(tree, node.cells("reg"))
     ]
-
-
-def _is_memory(tree: LinuxTree, node: Node) -> bool:
-    return next(tree.strings(node, "device_type"), None) == "memory" and tree.is_available(node)
 
 
 def _regions(tree: LinuxTree, cells: Sequence[int]) -> list[Resource]:

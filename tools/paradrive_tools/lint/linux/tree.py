@@ -70,6 +70,14 @@ class LinuxTree:
         wanted = {name.lower() for name in names}
         return any(name.lower() in wanted for name in self.strings(node, "compatible"))
 
+    def device_type(self, node: Node) -> str | None:
+        """Return the node's ``device_type``, None where it has none (of_node_get_device_type)."""
+        return next(self.strings(node, "device_type"), None)
+
+    def is_type(self, node: Node, name: str) -> bool:
+        """Tell whether the node has this ``device_type`` (of_node_is_type)."""
+        return self.device_type(node) == name
+
     def matches(self, node: Node, table: Iterable[Match]) -> bool:
         """Tell whether a line of ``table`` matches the node (of_match_node)."""
         return any(self._matches(node, line) for line in table)
@@ -77,7 +85,7 @@ class LinuxTree:
     def _matches(self, node: Node, line: Match) -> bool:
         if line.compatible and not self.is_compatible(node, (line.compatible,)):
             return False
-        if line.device_type and next(self.strings(node, "device_type"), None) != line.device_type:
+        if line.device_type and not self.is_type(node, line.device_type):
             return False
         return not line.name or node_name(node) == line.name
 

@@ -203,7 +203,7 @@ def overlaps_device(subject: Subject) -> Iterator[Problem]:
     others = [
         (node, resource)
         for node in subject.tree.root.walk()
-        if subject.linux.is_available(node) and node.properties.get("device_type") != b"memory\0"
+        if subject.linux.is_available(node) and not subject.linux.is_type(node, "memory")
         for resource in resources(subject.linux, node)
     ]
     for node in filter(subject.linux.is_available, subject.driver_nodes):
