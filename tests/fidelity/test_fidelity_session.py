@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 from paradrive.cpu import tracing
 from paradrive.isa import logical
+from paradrive.isa.fpscr import VXIMZ, VXSNAN
 from paradrive_tools.cli import main
 from paradrive_tools.fidelity import forms, peer, session
 from paradrive_tools.fidelity.assembler import word
@@ -107,6 +110,11 @@ def test_missing_qemu_is_told_in_one_line(
     assert message == "paradrive: error: qemu-ppc is not installed: install the Debian package qemu-user\n"
 
 
+def bits(value: float) -> int:
+    """Return the register that holds ``value``; an int stands for itself."""
+    return value if isinstance(value, int) else int.from_bytes(struct.pack(">d", value))
+
+
 def mismatch_of_lmw(**differences: tuple[int, int]) -> Mismatch:
     instruction = compared_instruction("e500v2", "lmw")
     case = Case(instruction, word("lmw", rT=31, rA=1), Registers(), 0, b"")
@@ -116,6 +124,34 @@ def mismatch_of_lmw(**differences: tuple[int, int]) -> Mismatch:
 def test_difference_explains_only_the_instructions_and_the_condition_that_it_names() -> None:
     assert explanation(mismatch_of_lmw(r31=(1, 2), signal=(0, SIGBUS))) == ("unaligned-multiple",)
     assert explanation(mismatch_of_lmw(r31=(1, 2))) is None
+
+
+ZERO, INFINITY, ONE, QUIET, SIGNALLING = -0.0, -math.inf, 1.0, 0x7FF80001 << 32, 0x7FF00001 << 32
+
+
+@pytest.mark.parametrize(
+    ("a", "c", "b", "fpscr", "keys"),
+    [
+        (ZERO, INFINITY, SIGNALLING, (VXIMZ, VXIMZ | VXSNAN), ("signalling-addend",)),
+        (INFINITY, ZERO, SIGNALLING, (VXIMZ, VXIMZ | VXSNAN), ("signalling-addend",)),
+        # What the manual does not say of these operands, or not of this bit.
+        (ZERO, INFINITY, QUIET, (VXIMZ, VXIMZ | VXSNAN), None),
+        (ZERO, ONE, SIGNALLING, (0, VXSNAN), None),
+        (INFINITY, INFINITY, SIGNALLING, (0, VXSNAN), None),
+        (ZERO, INFINITY, SIGNALLING, (VXIMZ | VXSNAN, VXIMZ), None),
+        (ZERO, INFINITY, SIGNALLING, (VXSNAN, VXIMZ | VXSNAN), None),
+    ],
+)
+def test_signalling_addend_explains_one_bit_beside_an_invalid_product(
+    a: float, c: float, b: int, fpscr: tuple[int, int], keys: tuple[str, ...] | None
+) -> None:
+    fpr = [0] * 32
+    for number, operand in enumerate((a, b, c), 1):
+        fpr[number] = bits(operand)
+    instruction = compared_instruction("e500mc", "fmadds")
+    fmadds = word("fmadds", frT=4, frA=1, frB=2, frC=3)
+    case = Case(instruction, fmadds, Registers(fpr=fpr), 0, b"")
+    assert explanation(Mismatch(case, 0, 0, {"FPSCR": Values(*fpscr)})) == keys
 
 
 def test_document_has_the_table_of_differences_and_what_is_left_out() -> None:

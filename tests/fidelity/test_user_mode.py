@@ -15,7 +15,7 @@ from paradrive.cpu.models import CPU_MODELS
 from paradrive.cpu.vcpu import ENGINES
 from paradrive.isa import branch, load_store, logical
 from paradrive.isa.decoder import instructions_of
-from paradrive_tools.fidelity import peer
+from paradrive_tools.fidelity import operands, peer
 from paradrive_tools.fidelity.batch import (
     CAPACITY,
     Result,
@@ -65,6 +65,17 @@ def test_both_engines_leave_what_qemu_leaves(core: str, mnemonics: list[str]) ->
     assert result.descriptions == []
     assert result.mismatches == {}
     assert result.cases == dict.fromkeys(mnemonics, CASES_OF_EACH)
+
+
+@needs_qemu
+def test_multiply_adds_of_zeros_infinities_and_nans_differ_from_qemu_only_as_the_table_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(operands, "FLOATING_EDGES", operands.SPECIAL_FLOATING_EDGES)
+    mnemonics = ["fmadd", "fmadds", "fmsub", "fmsubs", "fnmadd", "fnmadds", "fnmsub", "fnmsubs"]
+    result = sample("e500mc", mnemonics, 60)
+    assert result.descriptions == []
+    assert "signalling-addend" in result.explained
 
 
 @pytest.mark.parametrize("core", CORES)

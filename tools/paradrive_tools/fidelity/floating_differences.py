@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from paradrive.isa.decoder import instructions_of
 from paradrive.isa.fpscr import FI, FPRF, FR, FX, NI, OE, RN, UE, VE, VXSNAN, VXVC
+from paradrive.isa.ieee754 import is_infinite, is_signalling, is_zero
 from paradrive.isa.instruction import E500MC
 from paradrive_tools.fidelity.difference import Bits, Difference, everything, field
 from paradrive_tools.fidelity.program import SIGFPE
@@ -27,6 +28,7 @@ _SIGN = 1 << 63
 FLOATING_POINT = tuple(each.mnemonic for each in instructions_of(E500MC) if each.floating_point)
 _SINGLE_ARITHMETIC = ("fadds", "fsubs", "fmuls", "fdivs", "fmadds", "fmsubs", "fnmadds", "fnmsubs", "fres")
 _NEGATED = ("fnmadd", "fnmadds", "fnmsub", "fnmsubs")
+_MULTIPLY_ADD = ("fmadd", "fmadds", "fmsub", "fmsubs", *_NEGATED)
 
 
 def _status(mismatch: Mismatch) -> tuple[int, int, int]:
@@ -83,10 +85,21 @@ def _mode_bit(mismatch: Mismatch) -> Bits:
     return {"FPSCR": NI} if 0x80000000 >> field(mismatch.case, "BT") == NI else {}
 
 
-def _operand_out_of_single(mismatch: Mismatch) -> Bits:
+def _operands(mismatch: Mismatch) -> tuple[int, ...]:
+    """Return what frA, frB and frC hold before the instruction."""
     case = mismatch.case
-    operands = (case.registers.fpr[field(case, name)] for name in ("frA", "frB", "frC"))
-    return everything(mismatch, mismatch.signal == SIGFPE and not all(map(_is_single, operands)))
+    return tuple(case.registers.fpr[field(case, name)] for name in ("frA", "frB", "frC"))
+
+
+def _signalling_addend(mismatch: Mismatch) -> Bits:
+    a, b, c = _operands(mismatch)
+    _, expected, got = _status(mismatch)
+    invalid_product = (is_infinite(a) and is_zero(c)) or (is_zero(a) and is_infinite(c))
+    return {"FPSCR": VXSNAN & got & ~expected} if invalid_product and is_signalling(b) else {}
+
+
+def _operand_out_of_single(mismatch: Mismatch) -> Bits:
+    return everything(mismatch, mismatch.signal == SIGFPE and not all(map(_is_single, _operands(mismatch))))
 
 
 def _is_single(value: int) -> bool:
@@ -115,6 +128,14 @@ FLOATING_DIFFERENCES = (
         "negates before it rounds, so that rounding towards an infinity goes the wrong way",
         "negates what has been rounded, as the manual says",
         "Power ISA 2.06, Book I, 4.6.6",
+    ),
+    Difference(
+        "signalling-addend",
+        _MULTIPLY_ADD,
+        _signalling_addend,
+        "infinity times zero plus a signalling NaN sets FPSCR[VXIMZ] alone",
+        "it sets VXSNAN as well, as a multiplication and then an addition would, as the manual says",
+        "Power ISA 2.06, Book I, 4.6.6.2",
     ),
     Difference(
         "fraction-rounded",

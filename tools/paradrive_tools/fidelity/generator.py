@@ -16,11 +16,11 @@ from paradrive_tools.fidelity.forms import invalid_form
 from paradrive_tools.fidelity.layout import LOW_WINDOWS, WINDOW_SIZE, XER_BITS, Layout
 from paradrive_tools.fidelity.operands import (
     EDGES,
-    FLOATING_EDGES,
     field_value,
     is_floating_register,
     is_register,
     random_double,
+    random_floating_edge,
     random_fprs,
     random_fpscr,
     random_gprs,
@@ -139,7 +139,7 @@ class Generator:
             if is_floating_register(name):
                 kind = 0 if ordinal < DIRECTED_CASES else source.randrange(4)
                 if kind == 0:
-                    registers.fpr[register] = source.choice(FLOATING_EDGES)
+                    registers.fpr[register] = random_floating_edge(source)
                 elif kind < 3:
                     registers.fpr[register] = random_double(source)
 

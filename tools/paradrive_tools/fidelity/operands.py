@@ -31,7 +31,11 @@ _MAGNITUDES = (
     *(0x3FE0000000000000, 0x3FF8000000000000, 0x4004000000000000),  # halfway between two integers
     *(0x41DFFFFFFFC00000, 0x41E0000000000000, 0x41DFFFFFFFE00000, 0x41E0000000200000),  # around 2^31
 )
-FLOATING_EDGES = tuple(magnitude | sign for magnitude in _MAGNITUDES for sign in (0, 1 << 63))
+#: Zero, infinity, a quiet and a signalling NaN: the exceptions depend on which of them meet.
+_SPECIAL_MAGNITUDES = (0x0000000000000000, 0x7FF0000000000000, 0x7FF8000000000000, 0x7FF0000000000001)
+_SIGNS = (0, 1 << 63)
+FLOATING_EDGES = tuple(magnitude | sign for magnitude in _MAGNITUDES for sign in _SIGNS)
+SPECIAL_FLOATING_EDGES = tuple(magnitude | sign for magnitude in _SPECIAL_MAGNITUDES for sign in _SIGNS)
 
 USER_SPRS = sorted(number for number, register in SPRS.items() if not register.privileged)
 _GPRS, _FPRS = Struct(">32I"), Struct(">32Q")
@@ -45,6 +49,11 @@ def random_gprs(source: random.Random) -> list[int]:
 def random_fprs(source: random.Random) -> list[int]:
     """Return 32 doublewords."""
     return list(_FPRS.unpack(source.randbytes(_FPRS.size)))
+
+
+def random_floating_edge(source: random.Random) -> int:
+    """Return an edge value, half of the time a special one: these shall meet in all three operands."""
+    return source.choice(SPECIAL_FLOATING_EDGES if source.getrandbits(1) else FLOATING_EDGES)
 
 
 def random_double(source: random.Random) -> int:
