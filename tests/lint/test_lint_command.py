@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from paradrive_tools.guest_build.paths import TREE_SOURCES
-from paradrive_tools.lint.lint import all_rules
+from paradrive_tools.lint.finding import Finding, Location, Severity
+from paradrive_tools.lint.lint import all_rules, in_order
 from paradrive_tools.lint.pages import all_pages
 
 if TYPE_CHECKING:
@@ -155,6 +156,12 @@ def test_equal_trees_give_equal_output(lint: Lint, write_tree: WriteTree) -> Non
     name = write_tree(UNKNOWN_PROPERTY + "/ { device@1 { }; other@2 { }; };\n")
     first = lint(name)
     assert lint(name) == first
+
+
+def test_findings_that_only_their_hints_tell_apart_are_in_order() -> None:
+    place = Location("tree.dts", 5)
+    found = [Finding("schema", Severity.ERROR, "is no bus", place, "/bus", f"See {name}") for name in "abcde"]
+    assert in_order(found[::-1]) == found
 
 
 def test_json_has_findings_and_predictions_of_each_tree(lint: Lint, write_tree: WriteTree) -> None:

@@ -42,7 +42,9 @@ def lint(subject: Subject) -> list[Finding]:
 def in_order(findings: list[Finding]) -> list[Finding]:
     """Return each finding once, sorted by where it is."""
     return sorted(
-        set(findings), key=lambda finding: (finding.location, finding.node, finding.rule, finding.message)
+        set(findings),
+        # Of two bindings that say the same, the hint tells which is which.
+        key=lambda found: (found.location, found.node, found.rule, found.message, found.hint),
     )
 
 
