@@ -6,12 +6,11 @@ from __future__ import annotations
 import pytest
 
 from paradrive.machine.devicetree import DeviceTree
-from paradrive_tools.agreement.comparison import Comparison, Disagreement
+from paradrive_tools.agreement.comparison import Comparison, Disagreement, subject_of
 from paradrive_tools.agreement.reality import Observation
 from paradrive_tools.agreement.search import DisagreementError, search
 from paradrive_tools.agreement.variants import good_blobs
 from paradrive_tools.guest_build.trees import ensure_tree
-from paradrive_tools.lint.prediction import Prediction
 
 #: Fixed, so that a failure comes again; make fuzz-dt draws others.
 SEEDS = range(10)
@@ -31,7 +30,7 @@ def test_a_disagreement_is_shrunk_to_the_one_change_that_matters(monkeypatch: py
         node = DeviceTree(blob).find(PVCTL)
         surprise = node is not None and "interrupts" not in node.properties
         found = [Disagreement(PVCTL, "bound", "not populated")] if surprise else []
-        return Comparison(Prediction({}), Observation({}, None, ""), found)
+        return Comparison(subject_of(blob), Observation({}, None, ""), found)
 
     monkeypatch.setattr("paradrive_tools.agreement.search.compare", mistaken)
     good = ensure_tree("ppce500").read_bytes()

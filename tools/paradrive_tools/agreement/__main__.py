@@ -47,9 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _compare_variants() -> Tally:
     tally = Tally()
     for variant in variants():
-        blob = variant.blob()
-        comparison = compare(blob, variant.cpu, variant.machine)
-        tally.count(blob, comparison.disagreements, variant.machine)
+        comparison = compare(variant.blob(), variant.cpu, variant.machine)
+        tally.count(comparison)
         for disagreement in comparison.disagreements:
             print(f"{variant.path.name}: {disagreement}")
     return tally

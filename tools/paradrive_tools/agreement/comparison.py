@@ -9,7 +9,6 @@ from paradrive.machine.board import board_named
 from paradrive.machine.devicetree import DeviceTree
 from paradrive_tools.agreement.reality import NO_DRIVER, observe
 from paradrive_tools.lint.linux.outcome import OTHER_DRIVER, POPULATED
-from paradrive_tools.lint.prediction import predict
 from paradrive_tools.lint.source_map import SourceMap
 from paradrive_tools.lint.subject import Subject
 
@@ -30,20 +29,24 @@ class Disagreement(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A tree's prediction and what was observed, and where the two disagree."""
+    """A tree, of which ``subject`` has the prediction, what was observed, and where the two disagree."""
 
-    prediction: Prediction
+    subject: Subject
     observation: Observation
     disagreements: list[Disagreement]
 
 
 def compare(blob: bytes, cpu: str = "e500v2", machine: str = "ppce500") -> Comparison:
     """Predict what becomes of a tree, boot it, and compare; errors as ``reality.observe`` raises them."""
-    name = "tree"
-    tree = DeviceTree(blob, name)
-    prediction = predict(Subject(name, blob, tree, board_named(machine), source_map=SourceMap(name)))
+    subject = subject_of(blob, machine)
     observation = observe(blob, cpu, machine)
-    return Comparison(prediction, observation, _disagreements(prediction, observation))
+    return Comparison(subject, observation, _disagreements(subject.prediction, observation))
+
+
+def subject_of(blob: bytes, machine: str = "ppce500") -> Subject:
+    """Return a tree as the rules look at it; DeviceTreeError where it is none."""
+    name = "tree"
+    return Subject(name, blob, DeviceTree(blob, name), board_named(machine), source_map=SourceMap(name))
 
 
 def _disagreements(prediction: Prediction, observation: Observation) -> list[Disagreement]:

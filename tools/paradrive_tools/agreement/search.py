@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from paradrive.machine.board import board_named
-from paradrive.machine.devicetree import DeviceTree
 from paradrive_tools.agreement.comparison import compare
 from paradrive_tools.agreement.generator import trees
 from paradrive_tools.lint.lint import all_rules
-from paradrive_tools.lint.source_map import SourceMap
-from paradrive_tools.lint.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paradrive_tools.agreement.comparison import Disagreement
+    from paradrive_tools.agreement.comparison import Comparison, Disagreement
+    from paradrive_tools.lint.subject import Subject
 
 #: What a tree that no rule complains of counts under.
 NO_RULE = "no rule"
@@ -46,11 +43,11 @@ class Tally:
         self.disagreed += other.disagreed
         self.by_rule.update(other.by_rule)
 
-    def count(self, blob: bytes, disagreements: Sequence[Disagreement], machine: str = "ppce500") -> None:
+    def count(self, comparison: Comparison) -> None:
         """Count one tree."""
-        self.agreed += not disagreements
-        self.disagreed += bool(disagreements)
-        self.by_rule.update(rules_that_fire(blob, machine) or {NO_RULE})
+        self.agreed += not comparison.disagreements
+        self.disagreed += bool(comparison.disagreements)
+        self.by_rule.update(_rules_that_fire(comparison.subject) or {NO_RULE})
 
 
 class DisagreementError(Exception):
@@ -62,10 +59,8 @@ class DisagreementError(Exception):
         super().__init__("\n".join(map(str, disagreements)))
 
 
-def rules_that_fire(blob: bytes, machine: str = "ppce500") -> set[str]:
+def _rules_that_fire(subject: Subject) -> set[str]:
     """Return the identifiers of the project's own rules that find something in a tree."""
-    name = "tree"
-    subject = Subject(name, blob, DeviceTree(blob, name), board_named(machine), source_map=SourceMap(name))
     return {rule.identifier for rule in all_rules().values() if any(True for _ in rule.check(subject))}
 
 
@@ -88,7 +83,7 @@ def search(good: Sequence[bytes], count: int, start: int) -> Tally:
     @given(trees(good))
     def agree(blob: bytes) -> None:
         comparison = compare(blob)
-        tally.count(blob, comparison.disagreements)
+        tally.count(comparison)
         if comparison.disagreements:
             raise DisagreementError(blob, comparison.disagreements, tally)
 
