@@ -86,6 +86,11 @@ def change_manifest(file: Path, change: Callable[[dict[str, Any]], object]) -> N
 # Versions
 
 
+def test_file_of_before_the_memory_size_was_kept_is_loaded(saved: Path) -> None:
+    change_manifest(saved, lambda manifest: manifest.pop("memory_size"))
+    assert load(saved).run(1000, reset_limit=0) == PoweredOff(5)
+
+
 def test_file_of_a_newer_format_is_refused(saved: Path) -> None:
     change_manifest(saved, lambda manifest: manifest.update(format=2))
     assert refusal(saved) == "has format 2; this version of paradrive understands 1"
@@ -236,6 +241,17 @@ def test_file_without_a_part_is_refused(saved: Path, missing: str) -> None:
 def test_part_that_cannot_be_is_refused(saved: Path, parts: dict[str, bytes], reason: str) -> None:
     reseal(saved, lambda all_parts: all_parts.update(parts))
     assert reason in refusal(saved)
+
+
+@pytest.mark.parametrize("size", ["64M", True, 0, -4096, 1 << 64, 1.5])
+def test_memory_size_that_cannot_be_is_refused(saved: Path, size: object) -> None:
+    change_manifest(saved, lambda manifest: manifest.update(memory_size=size))
+    assert refusal(saved) == "damaged: the manifest has a memory size that cannot be"
+
+
+def test_memory_size_that_the_host_cannot_reserve_is_refused(saved: Path) -> None:
+    change_manifest(saved, lambda manifest: manifest.update(memory_size=1 << 60))
+    assert "cannot reserve" in refusal(saved)
 
 
 # Writing

@@ -16,6 +16,7 @@ from paradrive.machine.machine import Machine
 from paradrive.machine.outcome import NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from typing import Literal
 
@@ -135,6 +136,25 @@ def test_guest_that_waits_for_an_interrupt_wakes_up(boot: Boot, tmp_path: Path) 
     loaded, _ = saved_and_loaded(machine, tmp_path / "state", "reference")
     assert finish(machine) == finish(loaded) == PoweredOff(9)
     assert everything(loaded) == everything(machine)
+
+
+@pytest.mark.parametrize(
+    "memory_node",
+    ["memory@0 { reg = [00]; };", "memory@0 { reg = <0 0x10000 0 0x100000>; };", "/delete-node/ memory@0;"],
+)
+@pytest.mark.parametrize("memory_size", [MEMORY, 96 << 20])
+def test_ram_has_the_size_that_was_asked_for_whatever_the_tree_says_of_it(
+    boot: Boot, compile_tree: Callable[[str], bytes], tmp_path: Path, memory_node: str, memory_size: int
+) -> None:
+    source = f'/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi" / {{ {memory_node} }};'
+    machine = boot("li 6, 0x3000 ; stw 6, 0(6) ; b .", compile_tree(source), memory_size=memory_size)
+    machine.run(3, reset_limit=0)
+    machine.memories[0].view[-4:] = b"last"
+    for _ in range(2):
+        loaded, _ = saved_and_loaded(machine, tmp_path / "state", "reference")
+        assert [(memory.base, memory.size) for memory in loaded.memories] == [(0, memory_size)]
+        assert everything(loaded) == everything(machine)
+        machine = loaded
 
 
 def test_reset_that_has_been_asked_for_comes_first(boot: Boot, tmp_path: Path) -> None:

@@ -168,7 +168,8 @@ def forge(path: Path, random: Random) -> None:
             parts[name] = damage(parts[name], random)
     machine = random.choice(("", "mpc8544ds")) if random.random() < 0.02 else contents.machine
     cpu = random.choice(("", "e500mc")) if random.random() < 0.02 else contents.cpu
-    state_file.write(str(path), Contents(machine, cpu, parts))
+    size = random.choice((None, 0, 4096, 1 << 60)) if random.random() < 0.02 else contents.memory_size
+    state_file.write(str(path), Contents(machine, cpu, size, parts))
 
 
 def change_value(state: dict[str, object], random: Random) -> None:

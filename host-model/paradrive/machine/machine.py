@@ -74,6 +74,8 @@ class Machine(RunLoop):
         self.cpu_model = cpu_named(configuration.cpu)
         board.check_cpu(configuration.cpu)
         self.kernel = configuration.kernel
+        #: What overrides the tree, in bytes: a tree that is wrong about RAM does not tell how much there is.
+        self.memory_size = configuration.memory_size
         self.bus = Bus()
         self._last_snapshot: MachineSnapshot | None = None
 

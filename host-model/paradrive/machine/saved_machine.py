@@ -68,7 +68,7 @@ def save(machine: Machine, path: str) -> None:
         parts["initrd"] = images.initrd.contents
     if len(pages) > MAX_PAGES or len(parts["state"]) > MAX_STATE_SIZE:
         raise InputError(path, "the guest cannot be saved: its RAM or its devices hold too much")
-    write(path, Contents(machine.name, machine.cpu_model.name, parts))
+    write(path, Contents(machine.name, machine.cpu_model.name, machine.memory_size, parts))
 
 
 def load(
@@ -126,6 +126,7 @@ def _configuration(
         initrd=Initrd(f"{path}: initrd", parts["initrd"]) if "initrd" in parts else None,
         machine=contents.machine,
         cpu=contents.cpu,
+        memory_size=contents.memory_size,
         engine=engine,
         models=models,
     )

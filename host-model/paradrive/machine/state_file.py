@@ -5,8 +5,9 @@ In this order, numbers big-endian:
 
 - 24 bytes ``paradrive saved machine`` and a newline;
 - 4 bytes: the size of the manifest; 32 bytes: its SHA-256;
-- the manifest, JSON: ``format`` (version of what follows), ``made_by``, ``machine``, ``cpu``, and ``parts``:
-  the size in bytes and SHA-256 of each part by its name;
+- the manifest, JSON: ``format`` (version of what follows), ``made_by``, ``machine``, ``cpu``, ``memory_size``
+  (in bytes, null where the tree decides), and ``parts``: the size in bytes and SHA-256 of each part by its
+  name;
 - the parts, one behind the other in the manifest's order, and nothing after.
 
 So every byte of the file is under a checksum, and each is checked before anything is made of it. The parts
@@ -42,10 +43,14 @@ _HEADER = struct.Struct(">I32s")
 
 
 class Contents(NamedTuple):
-    """What a file holds: the names of machine and CPU, and the parts."""
+    """What a file holds: what the machine was configured with besides its images, and the parts.
+
+    ``memory_size`` in bytes overrode the tree; None where it did not, and in files of before it was kept.
+    """
 
     machine: str
     cpu: str
+    memory_size: int | None
     parts: Mapping[str, bytes]
 
 
@@ -56,6 +61,7 @@ def write(path: str, contents: Contents) -> None:
         "made_by": f"paradrive {__version__}",
         "machine": contents.machine,
         "cpu": contents.cpu,
+        "memory_size": contents.memory_size,
         "parts": {
             name: {"size": len(part), "sha256": hashlib.sha256(part).hexdigest()}
             for name, part in contents.parts.items()
@@ -87,7 +93,8 @@ def read(path: str) -> Contents:
         known = f"this version of paradrive understands {FORMAT}"
         raise InputError(path, f"has format {manifest.get('format')!r:.40}; {known}")
     parts = _parts(path, manifest.get("parts"), memoryview(file)[start + size :])
-    return Contents(_name(path, manifest, "machine"), _name(path, manifest, "cpu"), parts)
+    names = _name(path, manifest, "machine"), _name(path, manifest, "cpu")
+    return Contents(*names, _memory_size(path, manifest), parts)
 
 
 def _parts(path: str, described: object, rest: memoryview) -> dict[str, bytes]:
@@ -112,6 +119,16 @@ def _name(path: str, manifest: Mapping[str, object], key: str) -> str:
     value = manifest.get(key)
     if not isinstance(value, str):
         raise InputError(path, f"damaged: the manifest names no {key}")
+    return value
+
+
+def _memory_size(path: str, manifest: Mapping[str, object]) -> int | None:
+    value = manifest.get("memory_size")
+    if value is None:
+        return None
+    # What the host cannot reserve is refused later; this bounds the number that is then reported.
+    if type(value) is not int or not 0 < value < 1 << 64:
+        raise InputError(path, "damaged: the manifest has a memory size that cannot be")
     return value
 
 
