@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """``make check``: what tools can find wrong with the sources, one line for each tool.
 
-Python by ruff and mypy; the driver by the kernel's checkpatch and by sparse; the trees by dtc and the
-bindings by dt-schema.
+Python by ruff and mypy; the drivers by the kernel's checkpatch and by sparse, the guest's programs by
+checkpatch; the trees by dtc and the bindings by dt-schema.
 """
 
 from __future__ import annotations
@@ -14,10 +14,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from paradrive_tools.guest_build import BuildError
-from paradrive_tools.guest_build.driver import PVCTL
+from paradrive_tools.guest_build.driver import PVCTL, Driver
 from paradrive_tools.guest_build.kernel import ensure_kernel
 from paradrive_tools.guest_build.paths import CHECKOUT, DRIVER_SOURCES, TREE_SOURCES, USERLAND_SOURCES
 from paradrive_tools.guest_build.trees import compile_tree
+
+_EXAMPLE = CHECKOUT / "examples" / "doorbell"
+DRIVERS = (PVCTL, Driver(_EXAMPLE, "doorbell.ko"))
+#: Where drivers are, and programs that run under the guest's kernel: both keep to the kernel's style.
+GUEST_SOURCES = (
+    *(DRIVER_SOURCES, DRIVER_SOURCES / "selftests", USERLAND_SOURCES),
+    *(_EXAMPLE, Path(__file__).with_name("bench")),
+)
 
 #: A check returns what it found wrong, nothing when all is well.
 Check = Callable[[], str]
@@ -37,7 +45,7 @@ def checks(kernel: Path) -> dict[str, Check]:
         ),
         "mypy": lambda: _output([programs / "mypy", "--no-error-summary"]),
         "checkpatch": lambda: _output(
-            [checkpatch, "--strict", "--no-tree", "--quiet", "--no-summary", "--terse", "-f", *driver_files()]
+            [checkpatch, "--strict", "--no-tree", "--quiet", "--no-summary", "--terse", "-f", *guest_files()]
         ),
         "sparse": lambda: sparse(kernel),
         "dtc": dtc,
@@ -45,18 +53,19 @@ def checks(kernel: Path) -> dict[str, Check]:
     }
 
 
-def driver_files() -> list[Path]:
-    """Return what checkpatch reads: the driver, its Kconfig and Makefile, selftests and userland."""
-    files = (path for path in DRIVER_SOURCES.iterdir() if path.is_file())
-    selftests = (DRIVER_SOURCES / "selftests").glob("*.[ch]")
-    return sorted([*files, *selftests, *USERLAND_SOURCES.glob("*.[ch]")])
+def guest_files() -> list[Path]:
+    """Return what checkpatch reads."""
+    names = ("*.[ch]", "Kconfig", "Makefile")
+    return sorted(path for directory in GUEST_SOURCES for name in names for path in directory.glob(name))
 
 
 def sparse(kernel: Path) -> str:
-    """Return what sparse says of the driver, checked as Kbuild compiles it."""
-    with tempfile.TemporaryDirectory() as directory:
-        PVCTL.copy(Path(directory))
-        lines = PVCTL.make(Path(directory), kernel, "C=2").splitlines()
+    """Return what sparse says of the drivers, checked as Kbuild compiles them."""
+    lines = []
+    for driver in DRIVERS:
+        with tempfile.TemporaryDirectory() as directory:
+            driver.copy(Path(directory))
+            lines += driver.make(Path(directory), kernel, "C=2").splitlines()
     return "\n".join(line for line in lines if "warning:" in line or "error:" in line)
 
 

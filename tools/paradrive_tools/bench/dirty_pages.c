@@ -17,6 +17,6 @@ int main(int argc, char **argv)
 	if (pages == MAP_FAILED)
 		return 1;
 	for (i = 0; i < count; i++)
-		*(volatile int *)(pages + i * PAGE_SIZE) = i + 1;
+		*(int *)(pages + i * PAGE_SIZE) = i + 1;
 	return 0;
 }
