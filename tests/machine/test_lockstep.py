@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-from collections import deque
+import ctypes
+from mmap import mmap
 from typing import TYPE_CHECKING
 
 import pytest
+from steps_that_agree import STATE_SIZE, steps_that_agree
 
+from paradrive.cpu.compiled.engine import CompiledEngine
 from paradrive.cpu.state import offset_of
 from paradrive.cpu.vcpu import ReferenceEngine
 from paradrive.machine.boot import Initrd
@@ -18,10 +21,8 @@ from paradrive.machine.outcome import NoProgress, PoweredOff
 from paradrive_tools.guest_build import BuildError, ensure_guest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, Literal
 
-    from paradrive.cpu.vcpu import Engine
     from paradrive.machine.outcome import Outcome
     from paradrive_tools.guest_build import GuestFiles
 
@@ -48,12 +49,20 @@ def guest() -> GuestFiles:
 
 
 class Stepping:
-    """An engine that executes one instruction of ``inner`` at a time and calls ``after`` behind each."""
+    """A compiled engine that executes one instruction at a time, and fails where its state is unexpected.
 
-    def __init__(self, machine: Machine, after: Callable[[], None]) -> None:
-        self.after = after
-        self.inner: Engine = machine.vcpu.engine
-        self.words, self.quads = machine.vcpu.state.words, machine.vcpu.state.quads
+    ``expected`` is a file of the states behind the next instructions, which ends where it is written to.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        engine = machine.vcpu.engine
+        assert isinstance(engine, CompiledEngine)
+        self.inner, self.machine, self.state = engine, machine, machine.vcpu.state
+        self.words, self.quads = self.state.words, self.state.quads
+        self.expected = mmap(-1, CHUNK * STATE_SIZE)
+        self._expected_address = ctypes.addressof(ctypes.c_char.from_buffer(self.expected))
+        self.compared = 0
+        self._steps_that_agree = steps_that_agree()
         self._end = 0
         self._rearm = machine.clock.rearm
         machine.clock.rearm = self._rearm_for_one
@@ -61,6 +70,16 @@ class Stepping:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
+
+    @property
+    def count(self) -> int:
+        """The number of states to expect."""
+        return self.expected.tell() // STATE_SIZE
+
+    def start(self) -> None:
+        """Expect other states."""
+        self.expected.seek(0)
+        self.compared = 0
 
     def _limit_to_one(self) -> None:
         """Let ``inner`` execute only the instruction that it is at; remember when it should have ended."""
@@ -75,18 +94,47 @@ class Stepping:
         self._limit_to_one()
 
     def execute(self) -> None:
-        words, quads, execute, after = self.words, self.quads, self.inner.execute, self.after
+        words, quads, execute = self.words, self.quads, self.inner.execute
         self._limit_to_one()
         while True:
             execute()
             if quads[REMAINING]:
                 return  # something is pending, and nothing has been executed
-            after()
-            now = quads[CLOCK_LIMIT]
-            if words[PENDING] or now >= self._end:
+            self._compare()
+            if words[PENDING] or not self._allow_one():
                 return
-            quads[CLOCK_LIMIT] = now + 1
-            quads[REMAINING] = 1
+            self._execute_those_that_agree()
+            if not quads[REMAINING]:
+                return
+
+    def _allow_one(self) -> bool:
+        """Let one more instruction be executed, if the time has not come to end."""
+        quads = self.quads
+        now = quads[CLOCK_LIMIT]
+        if now < self._end:
+            quads[CLOCK_LIMIT], quads[REMAINING] = now + 1, 1
+        return now < self._end
+
+    def _execute_those_that_agree(self) -> None:
+        """Execute up to an instruction which needs Python."""
+        most = min(self._end - self.quads[CLOCK_LIMIT] + 1, self.count - self.compared)
+        if most == 0:
+            return  # there will be nothing to compare the next one with
+        address = self.state.host_address
+        expected = self._expected_address + self.compared * STATE_SIZE
+        agreed = self._steps_that_agree(self.inner.code.run, address, address, expected, most)
+        self.compared += agreed
+        if agreed < most and not self.quads[REMAINING]:
+            self._compare()
+
+    def _compare(self) -> None:
+        start = self.compared * STATE_SIZE
+        self.compared += 1
+        expected = self.expected[start : start + STATE_SIZE]
+        if self.compared > self.count or self.state.architectural() != expected:
+            registers = [hex(self.state.gpr[number]) for number in range(32)]
+            number = self.machine.vcpu.instructions
+            pytest.fail(f"differs after instruction {number}, pc {self.state.pc:#x}, {registers}")
 
 
 class Half:
@@ -116,39 +164,29 @@ class Lockstep:
     def __init__(self, guest: GuestFiles) -> None:
         self.ahead, self.behind = Half(guest, "reference"), Half(guest, "compiled")
         self.compared = 0
-        #: The states behind each instruction that only the reference has executed.
-        self._states: deque[bytes] = deque()
+        self._stepping = Stepping(self.behind.machine)
         self._remember_each_step()
-        Stepping(self.behind.machine, self._compare)
 
     def _remember_each_step(self) -> None:
-        engine, architectural, remember = (
-            self.ahead.machine.vcpu.engine,
-            self.ahead.state.architectural,
-            self._states.append,
-        )
+        engine, stepping = self.ahead.machine.vcpu.engine, self._stepping
         assert isinstance(engine, ReferenceEngine)
-        step = engine.reference.step
+        step, remember = engine.reference.step, stepping.expected.write
+        state = self.ahead.state.bytes[:STATE_SIZE]
 
         def step_and_remember() -> None:
             step()
-            remember(architectural())
+            remember(state)
 
         engine.reference.step = step_and_remember  # type: ignore[method-assign]
 
-    def _compare(self) -> None:
-        if self._states.popleft() != self.behind.state.architectural():
-            state = self.behind.state
-            registers = [hex(state.gpr[number]) for number in range(32)]
-            number = self.behind.machine.vcpu.instructions
-            pytest.fail(f"differs after instruction {number}, pc {state.pc:#x}, {registers}")
-
     def run(self, budget: int) -> Outcome:
-        """Have both execute so many instructions; fails where they differ after one of them."""
+        """Have both execute at most CHUNK instructions; fails where they differ after one of them."""
+        stepping = self._stepping
+        stepping.start()
         outcome = self.ahead.machine.run(budget, reset_limit=0)
-        self.compared += len(self._states)
         assert self.behind.machine.run(budget, reset_limit=0) == outcome
-        assert not self._states
+        assert stepping.compared == stepping.count
+        self.compared += stepping.count
         assert self.behind.console == self.ahead.console
         return outcome
 
@@ -165,10 +203,12 @@ def test_engines_agree_after_every_instruction_of_a_boot(guest: GuestFiles) -> N
     assert both.behind.memory() == both.ahead.memory()
 
 
-def test_difference_that_heals_after_an_instruction_is_reported(guest: GuestFiles) -> None:
+@pytest.mark.parametrize("name", ["ahead", "behind"])
+def test_difference_that_heals_after_an_instruction_is_reported(guest: GuestFiles, name: str) -> None:
     both = Lockstep(guest)
     both.run(CHUNK)
-    machine, sprs = both.behind.machine, both.behind.state.spr
+    machine = getattr(both, name).machine
+    sprs = machine.vcpu.state.spr
 
     def flip_bit() -> None:
         sprs[SPRG7] ^= 1

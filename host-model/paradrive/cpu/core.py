@@ -180,14 +180,6 @@ class Core:
     def _can_fetch(self, address: int) -> bool:
         return self.mmu.find(address, bool(self.state.msr & MSR_IS), self.mmu.pids()) is not None
 
-    def fetch(self, address: int) -> int:
-        """Return the instruction word at ``address``; code outside RAM reads as zero, which is illegal."""
-        view, place = self.executable.get(address >> 12) or self.page_at(address, Access.FETCH)
-        if view is None:
-            return 0
-        word: int = _UNPACK[4](view, place + (address & 0xFFC))[0]
-        return word
-
     def load(self, address: int, size: int) -> int:
         """Return ``size`` bytes at effective ``address``, big-endian; may raise GuestInterrupt."""
         within = address & 0xFFF

@@ -7,6 +7,7 @@ does not execute itself. `tracing` makes Python functions of the declarations.
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING
 
 from paradrive.cpu import interrupts, sprs
@@ -44,6 +45,8 @@ _PC, _MSR = offset_of("pc") // 4, offset_of("msr") // 4
 _REMAINING = offset_of("remaining") // 8
 _CLOCK_LIMIT = offset_of("clock_limit") // 8
 
+_word_at = Struct(">I").unpack_from
+
 
 class Reference:
     """Executes instructions on a `Core`.
@@ -54,7 +57,6 @@ class Reference:
 
     def __init__(self, core: Core) -> None:
         self.core = core
-        self._fetch = core.fetch
         self.load, self.store = core.load, core.store
         self.require_supervisor = core.require_supervisor
         self.state: CoreState = core.state
@@ -64,13 +66,15 @@ class Reference:
 
     def step(self) -> None:
         """Execute the instruction at pc or take the interrupt that it raises: one instruction either way."""
-        words, quads = self.words, self.quads
+        words, quads, core = self.words, self.quads, self.core
         address = words[_PC]
         try:
-            word = self._fetch(address)
+            view, place = core.executable.get(address >> 12) or core.page_at(address, Access.FETCH)
+            # Outside RAM there is no code; zero is illegal.
+            word = 0 if view is None else _word_at(view, place + (address & 0xFFC))[0]
             words[_PC] = (self._operations.get(word) or self._decode(word))(address)
         except GuestInterrupt as raised:
-            self.core.enter(raised, address)
+            core.enter(raised, address)
         remaining = quads[_REMAINING]
         if remaining:
             quads[_REMAINING] = remaining - 1

@@ -42,9 +42,9 @@ class CompiledEngine:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.reference = Reference(core)
-        self._code = build.load(core.model.name)
+        self.code = build.load(core.model.name)
         self._words, self._quads = core.state.words, core.state.quads
-        self._translations = Translations(core, self._code.prepare_page)
+        self._translations = Translations(core, self.code.prepare_page)
         self._readers_of_devices: dict[int, Callable[[], int]] = {}
         self._writers_of_devices: dict[int, Callable[[int], None]] = {}
 
@@ -70,7 +70,7 @@ class CompiledEngine:
         """Copy pages back that are in ``ram``; return those for which that was not needed."""
         first, pages = ram.base // PAGE_SIZE, ram.size // PAGE_SIZE
         noted = array("Q", numbers)
-        count = self._code.restore_pages(
+        count = self.code.restore_pages(
             ram.host_address, copy.host_address, first, pages, noted.buffer_info()[0], len(noted)
         )
         return noted[:count]
@@ -79,7 +79,7 @@ class CompiledEngine:
 
     def execute(self) -> None:
         """Run until the clock's limit, or until ``state.pending`` must be looked at."""
-        words, quads, run = self._words, self._quads, self._code.run
+        words, quads, run = self._words, self._quads, self.code.run
         reader_of, writer_of = self._readers_of_devices.get, self._writers_of_devices.get
         state = self.core.state.host_address
         self._select_table()
@@ -140,7 +140,7 @@ class CompiledEngine:
         quads[_CLOCK_LIMIT] += 1 - quads[_REMAINING]
         quads[_REMAINING] = 1
         while quads[_REMAINING]:
-            code = self._code.run(self.core.state.host_address)
+            code = self.code.run(self.core.state.host_address)
             if code != _LIMIT:
                 self._serve(code)
         quads[_REMAINING] = left
