@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bare_core import BareCore, li
-from paradrive.cpu.compiled import build, link
+from paradrive.cpu.compiled import build, link, program
+from paradrive.cpu.compiled.variants import compiled_variants
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MODEL = "e500v2"
+TESTS = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,35 @@ def check_works() -> None:
     core = BareCore("compiled")
     core.execute(li(3, 7))
     assert core.gpr[3] == 7
+
+
+#: Another process: one that has no compiler, and whose reference engine executes nothing.
+NEXT_PROCESS = """
+import sys
+sys.modules["llvmlite"] = None
+from bare_core import BareCore, li
+from paradrive.cpu.reference import Reference
+Reference.operation = None
+core = BareCore("compiled")
+core.execute(li(3, 7))
+assert core.gpr[3] == 7
+"""
+
+
+def test_what_is_compiled_for_an_empty_cache_runs_in_the_next_process(
+    sound_image: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # A few instructions compile in a tenth of the time of all.
+    few = [each for each in compiled_variants(MODEL) if each.instruction.mnemonic in ("addi", "b")]
+    monkeypatch.setattr(program, "compiled_variants", lambda _model: few)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = build.image_path(MODEL)
+    assert not path.exists()
+    check_works()
+    compiled = path.read_bytes()
+    assert len(compiled) < len(sound_image)
+    subprocess.run([sys.executable, "-c", NEXT_PROCESS], cwd=TESTS, check=True, timeout=60)
+    assert path.read_bytes() == compiled
 
 
 def test_image_is_compiled_once(compilations: list[str]) -> None:
