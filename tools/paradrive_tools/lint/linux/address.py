@@ -61,6 +61,14 @@ class _Bus(NamedTuple):
     is_isa: bool
 
 
+class _Range(NamedTuple):
+    """A row of ``ranges``: the cells of an address on the bus, of that on the bus above, and the size."""
+
+    address: Sequence[int]
+    above: Sequence[int]
+    size: int
+
+
 def resources(tree: LinuxTree, node: Node) -> list[Resource]:
     """Return the memory resources of a platform device made of ``node`` (of_device_alloc).
 
@@ -69,13 +77,14 @@ def resources(tree: LinuxTree, node: Node) -> list[Resource]:
     found = []
     try:
         for address, size in entries(tree, node):
-            if not is_memory(tree, node, address):
+            flags = _flags(tree, node, address)
+            if not flags & _MEMORY:
                 break
             start = translate(tree, node, address)
             end = (start + size - 1) & _MASK
             if size and end < start:  # -EOVERFLOW
                 break
-            if _flags(tree, node, address) & _TYPE_BITS != _MEMORY:
+            if flags & _TYPE_BITS != _MEMORY:
                 continue  # platform_get_resource() does not take it for memory
             found.append(Resource(start, end if size else start - 1))
     except Untranslatable:
@@ -90,11 +99,8 @@ def entries(tree: LinuxTree, node: Node) -> Iterator[tuple[Sequence[int], int]]:
     bus = _bus(tree, node.parent)
     if not 0 < bus.address_cells <= _MAX_ADDRESS_CELLS:
         return
-    cells = node.cells("reg")
-    width = bus.address_cells + bus.size_cells
-    for position in range(0, len(cells) - width + 1, width):
-        address = cells[position : position + bus.address_cells]
-        yield address, number_of(cells[position + bus.address_cells : position + width])
+    for row in rows(node.cells("reg"), bus.address_cells + bus.size_cells):
+        yield row[: bus.address_cells], number_of(row[bus.address_cells :])
 
 
 def is_memory(tree: LinuxTree, node: Node, address: Sequence[int]) -> bool:
@@ -114,18 +120,13 @@ def windows(tree: LinuxTree, bus_node: Node) -> list[Resource]:
     """Return the physical addresses that the ``ranges`` of a bus pass on to it."""
     if bus_node.parent is None:
         return []
-    bus, upper = _bus(tree, bus_node), _bus(tree, bus_node.parent)
-    width = bus.address_cells + upper.address_cells + bus.size_cells
-    cells = bus_node.cells("ranges")
     found = []
-    for position in range(0, len(cells) - width + 1, width) if width else ():
-        row = cells[position : position + width]
-        size = number_of(row[width - bus.size_cells :])
+    for row in _ranges(bus_node, _bus(tree, bus_node), _bus(tree, bus_node.parent)):
         try:
-            start = on_bus(tree, bus_node, row[: bus.address_cells])
+            start = on_bus(tree, bus_node, row.address)
         except Untranslatable:
             continue
-        found.append(Resource(start, start + size - 1))
+        found.append(Resource(start, start + row.size - 1))
     return found
 
 
@@ -176,30 +177,32 @@ def _up(node: Node, bus: _Bus, upper: _Bus, address: Sequence[int]) -> Sequence[
     """Return an address on the bus ``node`` as one on the bus above (of_translate_one)."""
     if "ranges" not in node.properties:
         raise Untranslatable(node, "has no ranges, so nothing above reaches what is on it")
-    ranges = node.cells("ranges")
     if not node.properties["ranges"]:
         flags = address[: upper.flags]
         return _add([*flags, *[0] * (upper.address_cells - len(flags))], number_of(address), upper)
-    width = bus.address_cells + upper.address_cells + bus.size_cells
-    for position in range(0, len(ranges) - width + 1, width):
-        row = ranges[position : position + width]
-        offset = _offset(bus, row, upper.address_cells, address)
+    for row in _ranges(node, bus, upper):
+        offset = _offset(bus, row, address)
         if offset is not None:
-            base = row[bus.address_cells : bus.address_cells + upper.address_cells]
-            return _add(base, offset, upper)
+            return _add(row.above, offset, upper)
     raise Untranslatable(node, f"its ranges do not contain {number_of(address):#x}")
 
 
-def _offset(bus: _Bus, row: Sequence[int], upper_cells: int, address: Sequence[int]) -> int | None:
+def _ranges(node: Node, bus: _Bus, upper: _Bus) -> Iterator[_Range]:
+    """Yield the rows of the ``ranges`` of a bus, which is on the bus ``upper``."""
+    below, above = bus.address_cells, bus.address_cells + upper.address_cells
+    for row in rows(node.cells("ranges"), above + bus.size_cells):
+        yield _Range(row[:below], row[below:above], number_of(row[above:]))
+
+
+def _offset(bus: _Bus, row: _Range, address: Sequence[int]) -> int | None:
     """Return how far into a row of ``ranges`` an address lies (of_bus_default_map and its like)."""
-    if bus.is_isa and (address[0] ^ row[0]) & 1:
+    if bus.is_isa and (address[0] ^ row.address[0]) & 1:
         return None
-    if bus.flags and not bus.is_isa and address[0] != row[0]:
+    if bus.flags and not bus.is_isa and address[0] != row.address[0]:
         return None
-    start = number_of(row[bus.flags : bus.address_cells])
-    size = number_of(row[bus.address_cells + upper_cells :])
+    start = number_of(row.address[bus.flags :])
     number = number_of(address[bus.flags :])
-    if number < start or number >= (start + size) & _MASK:
+    if number < start or number >= (start + row.size) & _MASK:
         return None
     return number - start
 
@@ -213,6 +216,12 @@ def _add(base: Sequence[int], offset: int, bus: _Bus) -> Sequence[int]:
         result[-2] = number >> 32
     result[-1:] = [number & 0xFFFF_FFFF]
     return [*flags, *result]
+
+
+def rows(cells: Sequence[int], width: int) -> Iterator[Sequence[int]]:
+    """Yield the rows of an array property, of ``width`` cells each, without an incomplete last one."""
+    for position in range(0, len(cells) - width + 1, width) if width else ():
+        yield cells[position : position + width]
 
 
 def number_of(cells: Sequence[int]) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive_tools.lint.linux.address import Resource, number_of, resources
+from paradrive_tools.lint.linux.address import Resource, number_of, resources, rows
 from paradrive_tools.lint.linux.tree import BUS_CELLS, CELL, node_name
 
 if TYPE_CHECKING:
@@ -121,11 +121,9 @@ def reserved_memory(tree: LinuxTree) -> list[Resource]:
 
 def _regions(tree: LinuxTree, cells: Sequence[int]) -> list[Resource]:
     address_cells, size_cells = (tree.inherited_cells(tree.root, name) for name in BUS_CELLS)
-    width = address_cells + size_cells
     regions = []
-    for position in range(0, len(cells) - width + 1, width) if width else ():
-        start = number_of(cells[position : position + address_cells])
-        size = number_of(cells[position + address_cells : position + width])
+    for row in rows(cells, address_cells + size_cells):
+        start, size = number_of(row[:address_cells]), number_of(row[address_cells:])
         if size:
             regions.append(Resource(start, start + size - 1))
     return regions
