@@ -30,7 +30,7 @@ class Prediction(NamedTuple):
 def predict(subject: Subject) -> Prediction:
     """Return what the kernel and the driver will do with the tree."""
     tree = subject.linux
-    failure = why_not(tree, subject.board)
+    failure = why_not(tree, subject.board, subject.interrupts.mpic)
     if failure:
         return Prediction({}, failure)
     population = subject.population

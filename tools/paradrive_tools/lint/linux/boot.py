@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive_tools.lint.linux.address import resources
-from paradrive_tools.lint.linux.interrupts import Interrupts
 from paradrive_tools.lint.linux.resources import memory
 
 if TYPE_CHECKING:
@@ -24,13 +23,14 @@ _PAGE_STRUCTURE, _PAGE = 32, 4096
 _MAPPED = 768 << 20
 
 
-def why_not(tree: LinuxTree, board: Board) -> str:
-    """Return why the kernel does not boot with this tree, "" if it does."""
+def why_not(tree: LinuxTree, board: Board, mpic: Node | None) -> str:
+    """Return why the kernel does not boot with this tree, whose MPIC is this, "" if it does."""
     if not tree.is_compatible(tree.root, (board.root_compatible,)):
         return f"the root is not compatible with {board.root_compatible}, so the kernel knows no such machine"
-    if not any(region.start == 0 for region in memory(tree)):
+    ram = memory(tree)
+    if not any(region.start == 0 for region in ram):
         return "no memory node describes RAM at 0, where the kernel is"
-    if not _fits(memory(tree)):
+    if not _fits(ram):
         return (
             "the memory map of so much RAM, at such addresses, does not fit into the RAM that the kernel maps"
         )
@@ -43,7 +43,6 @@ def why_not(tree: LinuxTree, board: Board) -> str:
         )
     if not any(_is_boot_cpu(tree, node) for node in cpus):
         return f"no CPU node has the reg {tree.boot_cpu} of the CPU that boots"
-    mpic = Interrupts(tree).mpic
     if mpic is None:
         return "there is no interrupt controller that the kernel takes for an MPIC"
     if not resources(tree, mpic):
