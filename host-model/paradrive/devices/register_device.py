@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 from paradrive.devices.device import Device, State
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from paradrive.devices.interrupt import InterruptLine
+
+
+#: Registers by offset: the declaration, and which one it is of those declared together.
+Places = dict[int, tuple[Declaration, int]]
 
 
 class RegisterDevice(Device):
@@ -33,26 +38,10 @@ class RegisterDevice(Device):
 
     def __init__(self, interrupt: InterruptLine | None = None) -> None:
         super().__init__(interrupt)
-        self._readable: dict[int, tuple[Declaration, int]] = {}
-        self._writable: dict[int, tuple[Declaration, int]] = {}
         for register in self.registers:
             register.initialise(self)
-            if not register.banked:
-                self._place(register)
-
-    def _place(self, register: Declaration) -> None:
-        """Enter a declaration into the maps by offset; TypeError when another one is there."""
-        for offset, index in register.places(self):
-            for places, defined in (
-                (self._readable, register.readable),
-                (self._writable, register.is_writable),
-            ):
-                if defined:
-                    taken = places.setdefault(offset, (register, index))[0]
-                    if taken is not register:
-                        raise TypeError(
-                            f"{self.name}: {register.name} and {taken.name} are both at {offset:#x}"
-                        )
+        counts = tuple(register.counts(self) for register in self.registers)
+        self._readable, self._writable = _registers_by_offset(type(self), counts)
 
     def reader(self, offset: int, size: int) -> Callable[[], int]:
         """Return the function that performs one read of the register here."""
@@ -112,6 +101,28 @@ class RegisterDevice(Device):
         for name, value in saved.items():
             if name not in known or not known[name].restore(self, value):
                 raise ValueError(f"{self.name}: saved state: register {name} is unknown or has a bad value")
+
+
+@lru_cache(maxsize=64)
+def _registers_by_offset(
+    device: type[RegisterDevice], counts: tuple[tuple[int, ...], ...]
+) -> tuple[Places, Places]:
+    """Return the registers of a device that can be read, and those that can be written.
+
+    ``counts`` are those of its declarations. Raises TypeError for two registers at one offset.
+    """
+    readable: Places = {}
+    writable: Places = {}
+    for register, count in zip(device.registers, counts, strict=True):
+        if register.banked:
+            continue
+        for places, defined in ((readable, register.readable), (writable, register.is_writable)):
+            for offset, index in register.places(count) if defined else ():
+                taken = places.setdefault(offset, (register, index))[0]
+                if taken is not register:
+                    both = f"{register.name} and {taken.name}"
+                    raise TypeError(f"{device.__name__}: {both} are both at {offset:#x}")
+    return readable, writable
 
 
 def describe(device: type[RegisterDevice]) -> str:

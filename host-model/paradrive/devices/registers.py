@@ -26,7 +26,8 @@ from __future__ import annotations
 
 import abc
 import enum
-from functools import lru_cache, partial
+from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from paradrive.devices.device import are_integers
@@ -133,8 +134,12 @@ class Declaration(abc.ABC):
         return {name: value for name, value in vars(self.fields).items() if isinstance(value, int)}
 
     @abc.abstractmethod
-    def places(self, device: RegisterDevice) -> Sequence[tuple[int, int]]:
-        """Return the offset and the index of each register."""
+    def counts(self, device: RegisterDevice) -> tuple[int, ...]:
+        """Return how many registers a device has in each dimension, the outermost first."""
+
+    @abc.abstractmethod
+    def places(self, counts: tuple[int, ...]) -> Sequence[tuple[int, int]]:
+        """Return the offset and the index of each of so many registers."""
 
     @abc.abstractmethod
     def name_of(self, index: int) -> str:
@@ -178,7 +183,11 @@ class Register(Declaration):
             return self
         raise AttributeError(f"{owner.__name__}.{self.name} has no value before the constructor has run")
 
-    def places(self, device: RegisterDevice) -> Sequence[tuple[int, int]]:
+    def counts(self, device: RegisterDevice) -> tuple[int, ...]:
+        """Return no dimension."""
+        return ()
+
+    def places(self, counts: tuple[int, ...]) -> Sequence[tuple[int, int]]:
         """Return the one place."""
         return ((self.offset, 0),)
 
@@ -219,15 +228,6 @@ class Register(Declaration):
         return write
 
 
-@lru_cache(maxsize=64)
-def _places(start: int, dimensions: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
-    """Return the offsets of an array's elements, numbered; all machines have nearly the same arrays."""
-    offsets = [start]
-    for count, stride in dimensions:
-        offsets = [offset + i * stride for offset in offsets for i in range(count)]
-    return tuple((offset, index) for index, offset in enumerate(offsets))
-
-
 class RegisterArray(Declaration):
     """Registers that recur; on an instance of the device the list of their values.
 
@@ -263,13 +263,17 @@ class RegisterArray(Declaration):
             return self
         raise AttributeError(f"{owner.__name__}.{self.name} has no value before the constructor has run")
 
-    def places(self, device: RegisterDevice) -> Sequence[tuple[int, int]]:
+    def counts(self, device: RegisterDevice) -> tuple[int, ...]:
+        """Return the counts that are declared, or the device's where it has them."""
+        counts = (count for count, _ in self.dimensions)
+        return tuple(count if isinstance(count, int) else getattr(device, count) for count in counts)
+
+    def places(self, counts: tuple[int, ...]) -> Sequence[tuple[int, int]]:
         """Return the place of each element."""
-        dimensions = tuple(
-            (count if isinstance(count, int) else getattr(device, count), stride)
-            for count, stride in self.dimensions
-        )
-        return _places(self.offset, dimensions)
+        offsets = [self.offset]
+        for count, (_, stride) in zip(counts, self.dimensions, strict=True):
+            offsets = [offset + i * stride for offset in offsets for i in range(count)]
+        return [(offset, index) for index, offset in enumerate(offsets)]
 
     def name_of(self, index: int) -> str:
         """Return the name and the index."""
@@ -277,7 +281,7 @@ class RegisterArray(Declaration):
 
     def initialise(self, device: RegisterDevice) -> None:
         """Give all elements the value after power-on; the list stays the same: readers keep it."""
-        vars(device).setdefault(self.name, [])[:] = [self.reset] * len(self.places(device))
+        vars(device).setdefault(self.name, [])[:] = [self.reset] * prod(self.counts(device))
 
     def restore(self, device: RegisterDevice, saved: object) -> bool:
         """Take a saved list over."""

@@ -64,5 +64,5 @@ def _readable(device: RegisterDevice) -> set[str]:
         register.name_of(index)
         for register in device.registers
         if register.readable
-        for _, index in register.places(device)
+        for _, index in register.places(register.counts(device))
     }
