@@ -15,10 +15,16 @@ from paradrive.cpu.compiled import build, link, program
 from paradrive.cpu.compiled.variants import compiled_variants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 MODEL = "e500v2"
 TESTS = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def no_code_of_other_tests() -> Iterator[None]:
+    yield
+    build.shared.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +49,8 @@ def compilations(sound_image: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def check_works() -> None:
+    """Check the engine of a process that has none yet."""
+    build.shared.cache_clear()
     core = BareCore("compiled")
     core.execute(li(3, 7))
     assert core.gpr[3] == 7

@@ -124,6 +124,12 @@ def load(model_name: str) -> CompiledCode:
     return CompiledCode(image)
 
 
+@cache
+def shared(model_name: str) -> CompiledCode:
+    """Return what ``load`` returns, the same for all cores of this process."""
+    return load(model_name)
+
+
 def _sources_have_changed() -> bool:
     """Tell whether a source was edited since this process started, which may run what it was before."""
     # proc(5), stat: the 22nd field is the start, in clock ticks since the host's.

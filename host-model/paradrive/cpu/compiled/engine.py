@@ -42,7 +42,7 @@ class CompiledEngine:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.reference = Reference(core)
-        self.code = build.load(core.model.name)
+        self.code = build.shared(core.model.name)
         self._words, self._quads = core.state.words, core.state.quads
         self._translations = Translations(core, self.code.prepare_page)
         self._readers_of_devices: dict[int, Callable[[], int]] = {}
