@@ -26,7 +26,7 @@ from paradrive.cpu.compiled.tables import (
 )
 from paradrive.cpu.mmu import Access, TlbEntry
 from paradrive.cpu.ports import PAGE_SIZE
-from paradrive.cpu.state import MSR_DS, MSR_IS, MSR_PR, NO_PAGE
+from paradrive.cpu.state import MSR_DS, MSR_IS, MSR_PR, NO_PAGE, offset_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Set
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from paradrive.cpu.core import Core
 
 _MASK64 = (1 << 64) - 1
+_MSR = offset_of("msr") // 4
 #: How often it is noted where a page is mapped, before all is forgotten.
 _NOTES = 1 << 16
 
@@ -46,6 +47,7 @@ class Translations:
 
     def __init__(self, core: Core, prepare_page: Callable[[int, int], None]) -> None:
         self.core = core
+        self._state = core.state.words
         self._words, self._quads = tables_of(core.state)
         self._code_pages = CodePages(prepare_page)
         #: What the tables hold after a return, and where that leads.
@@ -118,7 +120,8 @@ class Translations:
 
     def _forget_code(self, page: int) -> None:
         """Make a physical page writable: drop its decoded code and whatever leads there."""
-        self._code_pages.empty((page,))
+        if page in self._code_pages:
+            self._code_pages.empty((page,))
         remembered = self._remembered.fetchers.get(page, NOWHERE)
         for index in (*self._fetchers.pop(page, NOWHERE), *remembered):
             self._words[index + FETCH] = NO_PAGE
@@ -164,13 +167,10 @@ class Translations:
 
     def _entry(self, address: int, access: Access) -> TlbEntry | None:
         """Return the TLB entry that allows an access, None where it raises; changes nothing."""
+        msr = self._state[_MSR]
         mmu = self.core.mmu
-        space = bool(self.core.state.msr & (MSR_IS if access is Access.FETCH else MSR_DS))
-        entry = mmu.find(address, space, mmu.pids())
-        return entry if entry is not None and self._allows(entry, access) else None
-
-    def _allows(self, entry: TlbEntry, access: Access) -> bool:
-        return entry.allows(access, bool(self.core.state.msr & MSR_PR))
+        entry = mmu.find(address, bool(msr & (MSR_IS if access is Access.FETCH else MSR_DS)), mmu.pids())
+        return entry if entry is not None and entry.allows(access, bool(msr & MSR_PR)) else None
 
     def fill(self, address: int, access: Access) -> bool:
         """Enter the translation of ``address`` for loads or stores; tell whether that can help."""
@@ -182,20 +182,21 @@ class Translations:
         memory = self.core.bus.memory_at(physical)
         if memory is None:
             return self._fill_device(entry, page, physical)
+        number, msr = physical >> 12, self._state[_MSR]
         if access is Access.WRITE:
-            if self._executes(physical):
+            if number in self._code_pages and self._executes(physical):
                 # Code that stores to its own page would lose it before it could store: one step in Python.
                 return False
-            self.core.note_store(physical >> 12)
-        index = index_of(address, self.core.state.msr)
-        writable = self._may_store(entry, physical >> 12)
-        if writable and index not in self._remembered.writers.get(physical >> 12, NOWHERE):
+            self.core.note_store(number)
+        index, user = index_of(address, msr), bool(msr & MSR_PR)
+        writable = self._may_store(number) and entry.allows(Access.WRITE, user)
+        if writable and index not in self._remembered.writers.get(number, NOWHERE):
             # First of all: it may empty the tables, and a tag must never stand beside another's addend.
-            self._note(self._writers, physical >> 12, index)
-        self._enter(index, Filled(page, entry, physical >> 12), memory.host_address + physical - memory.base)
+            self._note(self._writers, number, index)
+        self._enter(index, Filled(page, entry, number), memory.host_address + physical - memory.base)
         words = self._words
         words[index + DEVICE] = NO_PAGE
-        words[index + READ] = page if self._allows(entry, Access.READ) else NO_PAGE
+        words[index + READ] = page if entry.allows(Access.READ, user) else NO_PAGE
         words[index + WRITE] = page if writable else NO_PAGE
         return True
 
@@ -205,17 +206,17 @@ class Translations:
         fetched = self._entry(pc, Access.FETCH)
         return fetched is not None and physical == fetched.rpn | pc & -PAGE_SIZE & fetched.size - 1
 
-    def _may_store(self, entry: TlbEntry, page: int) -> bool:
+    def _may_store(self, page: int) -> bool:
         """Tell whether a store to a physical page may go unnoticed: the page is noted, and holds no code."""
-        noted = page in self.core.stored_pages and page not in self._code_pages
-        return noted and self._allows(entry, Access.WRITE)
+        return page in self.core.stored_pages and page not in self._code_pages
 
     def _fill_device(self, entry: TlbEntry, page: int, physical: int) -> bool:
         """Enter the translation of a page of devices; tell whether that can help."""
-        words, index = self._words, index_of(page, self.core.state.msr)
+        words, msr = self._words, self._state[_MSR]
+        index, user = index_of(page, msr), bool(msr & MSR_PR)
         if words[index + DEVICE] == page:
             return False  # what missed in spite of it is for the reference engine: lmw, dcbz ...
-        if not self._allows(entry, Access.READ) or not self._allows(entry, Access.WRITE):
+        if not entry.allows(Access.READ, user) or not entry.allows(Access.WRITE, user):
             return False
         self._enter(index, Filled(page, entry, physical >> 12), physical)
         words[index + READ] = words[index + WRITE] = NO_PAGE
@@ -253,7 +254,7 @@ class Translations:
         code = self._code_pages.make(number, memory.host_address + physical - memory.base)
         # It is about to hold decoded code.
         self._forbid_stores([number])
-        index = index_of(address, self.core.state.msr)
+        index = index_of(address, self._state[_MSR])
         self._note(self._fetchers, number, index)
         self._note_filled(self._fetched, index, Filled(page, entry, number))
         self._quads[index // 2 + CODE_QUAD] = code
