@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.machine.blob import DeviceTreeError
@@ -25,11 +27,17 @@ from paradrive_tools.run import DEFAULT_MACHINE
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     from paradrive.machine.board import Board
     from paradrive_tools.lint.configuration import Configuration
     from paradrive_tools.lint.kernel import Kernel
     from paradrive_tools.lint.module import Module
+
+
+#: How many trees are read before the one that is linted has been; each can be large.
+_TREES_AHEAD = 2
 
 
 class Companions(NamedTuple):
@@ -55,9 +63,9 @@ def execute(options: argparse.Namespace) -> int:
     companions = _companions(options)
     reports = []
     status = 0
-    for name in options.trees:
+    for source in _read_ahead(options.trees):
         try:
-            reports.append(report_on(read_tree(name), companions))
+            reports.append(report_on(source.result(), companions))
         except InputError as error:
             print(f"paradrive: error: {error}", file=sys.stderr)
             status = exit_status.BAD_INPUT
@@ -65,6 +73,17 @@ def execute(options: argparse.Namespace) -> int:
     if status == 0 and any(report.findings for report in reports):
         status = EXIT_FINDINGS
     return status
+
+
+def _read_ahead(names: Sequence[str]) -> Iterator[Future[Source]]:
+    """Yield the trees, each while the next one is read: dtc is then at work while dtschema judges."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        begun: deque[Future[Source]] = deque()
+        for name in names:
+            begun.append(pool.submit(read_tree, name))
+            if len(begun) > _TREES_AHEAD:
+                yield begun.popleft()
+        yield from begun
 
 
 def _companions(options: argparse.Namespace) -> Companions:
