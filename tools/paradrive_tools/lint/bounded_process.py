@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import resource
+import select
 import signal
 import subprocess
 import tempfile
@@ -51,11 +52,10 @@ def run_bounded(command: Sequence[str], contents: bytes, source: str) -> Result:
         with process:
             limit(process.pid, resource.RLIMIT_AS, MEMORY_LIMIT)
             limit(process.pid, resource.RLIMIT_FSIZE, OUTPUT_LIMIT)
-            try:
-                status = process.wait(TIME_LIMIT)
-            except subprocess.TimeoutExpired:
+            if not _ends(process.pid, TIME_LIMIT):
                 process.kill()
-                raise InputError(source, f"{command[0]} takes longer than {TIME_LIMIT:g} s") from None
+                raise InputError(source, f"{command[0]} takes longer than {TIME_LIMIT:g} s")
+            status = process.wait()
         if -status in (signal.SIGXFSZ, signal.SIGSEGV, signal.SIGABRT):
             reason = signal.strsignal(-status)
             raise InputError(source, f"{command[0]} ended: {reason}")
@@ -63,6 +63,18 @@ def run_bounded(command: Sequence[str], contents: bytes, source: str) -> Result:
         log.seek(0)
         messages = log.read(OUTPUT_LIMIT).decode("utf-8", "replace").splitlines()
         return Result(status, output.read(OUTPUT_LIMIT), messages)
+
+
+def _ends(process: int, seconds: float) -> bool:
+    """Wait for a child process; tell whether it ends within so many seconds."""
+    # Popen.wait() with a limit of time sleeps for ever longer while it waits.
+    descriptor = os.pidfd_open(process)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+    finally:
+        os.close(descriptor)
 
 
 def limit(process: int, what: int, most: int) -> None:
