@@ -17,5 +17,5 @@ def test_what_a_tool_writes_and_its_exit_status_are_returned() -> None:
 
 def test_a_tool_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded_process, "TIME_LIMIT", 0.05)
-    with pytest.raises(InputError, match="t.dts: sleep takes longer than 0.05 s"):
+    with pytest.raises(InputError, match=r"t\.dts: sleep takes longer than 0\.05 s"):
         run_bounded(["sleep", "1000"], b"", "t.dts")
