@@ -9,7 +9,7 @@ from paradrive.cpu.compiled import layout
 from paradrive.cpu.host_memory import reserve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Set
 
 #: Decoded pages that are kept, 16 KiB each; a guest that executes more starts over.
 MAX_CODE_PAGES = 4096
@@ -25,7 +25,8 @@ class CodePages:
         self._made: dict[int, tuple[int, int]] = {}
         #: The pages that may hold decoded code at present.
         self._in_use: set[int] = set()
-        #: The pages that have been emptied since somebody cleared this.
+        #: The pages that have been made, and those that have been emptied, since `start_over`.
+        self._lately_made: set[int] = set()
         self.emptied: set[int] = set()
 
     def __len__(self) -> int:
@@ -42,6 +43,7 @@ class CodePages:
             made = self._made[page] = self._start + len(self._made) * _CODE_PAGE_STRIDE, ram_address
             self._prepare(*made)
         self._in_use.add(page)
+        self._lately_made.add(page)
         return made[0]
 
     def use(self, pages: Iterable[int]) -> None:
@@ -55,8 +57,20 @@ class CodePages:
             self.emptied.add(page)
             self._prepare(*self._made[page])
 
+    def empty_changed(self, pages: Set[int]) -> None:
+        """Drop what has been decoded of pages that have been stored to since `start_over`, and then executed.
+
+        Of the others nothing is left: a page of decoded code that is stored to is emptied before.
+        """
+        self.empty(self._lately_made & pages)
+
+    def start_over(self) -> None:
+        """Forget which pages have been made, and which emptied."""
+        self._lately_made.clear()
+        self.emptied.clear()
+
     def clear(self) -> None:
         """Forget all pages; their places are given to others."""
         self._made.clear()
         self._in_use.clear()
-        self.emptied.clear()
+        self.start_over()

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from paradrive.cpu.compiled.values import I1, I16, I64, POINTER, at_offset, i64
+from paradrive.cpu.compiled.values import I1, I16, I32, I64, POINTER, at_offset, i32, i64
 from paradrive.cpu.ports import PAGE_SIZE
 
 #: What is compared, and copied where it differs, at a time: two cache lines.
 _BLOCK = ir.VectorType(I64, 16)
 _BLOCK_SIZE = 128
+#: So much of the next page is fetched meanwhile: pages lie far apart, and not in the host's nearest caches.
+_AHEAD = PAGE_SIZE // 2
+_CACHE_LINE = 64
 
 
 def emit_restore_pages(module: ir.Module) -> None:
@@ -36,6 +39,7 @@ def emit_restore_pages(module: ir.Module) -> None:
     place = builder.sub(number, first)
     builder.cbranch(builder.icmp_unsigned("<", place, size), here, following)
     builder.position_at_end(here)
+    _emit_prefetch(builder, numbers, index, count, first, (ram, copy))
     offset = builder.mul(place, i64(PAGE_SIZE))
     differs = _emit_page(builder, at_offset(builder, ram, offset), at_offset(builder, copy, offset))
     builder.store(number, at_offset(builder, numbers, builder.mul(unchanged, i64(8))))
@@ -52,6 +56,28 @@ def emit_restore_pages(module: ir.Module) -> None:
     builder.branch(pages)
     builder.position_at_end(done)
     builder.ret(unchanged)
+
+
+def _emit_prefetch(
+    builder: ir.IRBuilder,
+    numbers: ir.Value,
+    index: ir.Value,
+    count: ir.Value,
+    first: ir.Value,
+    memories: tuple[ir.Value, ir.Value],
+) -> None:
+    """Have the host fetch the page after that of ``index``; outside of RAM that does nothing."""
+    kind = ir.FunctionType(ir.VoidType(), [POINTER, I32, I32, I32])
+    prefetch = ir.Function(builder.module, kind, "llvm.prefetch.p0")
+    to_read, to_keep, data = i32(0), i32(3), i32(1)
+    following = builder.add(index, i64(1))
+    following = builder.select(builder.icmp_unsigned("<", following, count), following, index)
+    number = builder.load(at_offset(builder, numbers, builder.mul(following, i64(8))), typ=I64)
+    offset = builder.mul(builder.sub(number, first), i64(PAGE_SIZE))
+    for line in range(0, _AHEAD, _CACHE_LINE):
+        for memory in memories:
+            place = at_offset(builder, memory, builder.add(offset, i64(line)))
+            builder.call(prefetch, [place, to_read, to_keep, data])
 
 
 def _emit_page(builder: ir.IRBuilder, ram: ir.Value, copy: ir.Value) -> ir.Value:

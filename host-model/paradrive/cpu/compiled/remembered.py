@@ -72,6 +72,10 @@ class Remembered:
                 add_place(self.fetchers, page, index)
         self.private |= private
 
+    def data_tags(self, index: int) -> tuple[int, int, int]:
+        """Return the tags for reads, writes and devices that an entry has after a return."""
+        return self.tables[index + READ], self.tables[index + WRITE], self.tables[index + DEVICE]
+
     def learn(
         self,
         tables: memoryview,
@@ -91,12 +95,12 @@ class Remembered:
                 self.tables[index + WRITE] = NO_PAGE
         for index, translation in filled.items():
             read, write, device = tables[index + READ], tables[index + WRITE], tables[index + DEVICE]
-            known = self.tables[index + READ], self.tables[index + WRITE], self.tables[index + DEVICE]
-            if (read, write, device) in (_NO_TAGS, known):
+            if (read, write, device) == _NO_TAGS:
                 continue
             if translation.number not in changed or translation.number in self.fetchers:
                 write = NO_PAGE
-            if (read, write, device) not in (_NO_TAGS, known) and holds(translation, Access.READ):
+            is_new = (read, write, device) not in (_NO_TAGS, self.data_tags(index))
+            if is_new and holds(translation, Access.READ):
                 self._learn_data(tables, index, translation, write)
         for index, translation in fetched.items():
             is_new = tables[index + FETCH] not in (NO_PAGE, self.tables[index + FETCH])

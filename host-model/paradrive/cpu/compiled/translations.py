@@ -155,12 +155,12 @@ class Translations:
             space = bool(msr & (MSR_IS if access is Access.FETCH else MSR_DS))
             return mmu.find(filled.page, space, pids) == filled.entry
 
-        self._code_pages.empty(changed)
+        self._code_pages.empty_changed(changed)
         remembered.learn(self._words, self._filled, self._fetched, changed, unchanged, holds)
         self._words[:] = remembered.tables
         self._clear_notes()
         self._code_pages.use(self._code_pages.emptied & remembered.fetchers.keys())
-        self._code_pages.emptied.clear()
+        self._code_pages.start_over()
         return remembered.writers.keys()
 
     # Filling
@@ -193,11 +193,10 @@ class Translations:
         if writable and index not in self._remembered.writers.get(number, NOWHERE):
             # First of all: it may empty the tables, and a tag must never stand beside another's addend.
             self._note(self._writers, number, index)
-        self._enter(index, Filled(page, entry, number), memory.host_address + physical - memory.base)
-        words = self._words
-        words[index + DEVICE] = NO_PAGE
-        words[index + READ] = page if entry.allows(Access.READ, user) else NO_PAGE
-        words[index + WRITE] = page if writable else NO_PAGE
+        target = memory.host_address + physical - memory.base
+        readable = entry.allows(Access.READ, user)
+        tags = page if readable else NO_PAGE, page if writable else NO_PAGE, NO_PAGE
+        self._enter(index, Filled(page, entry, number), target, tags)
         return True
 
     def _executes(self, physical: int) -> bool:
@@ -212,28 +211,28 @@ class Translations:
 
     def _fill_device(self, entry: TlbEntry, page: int, physical: int) -> bool:
         """Enter the translation of a page of devices; tell whether that can help."""
-        words, msr = self._words, self._state[_MSR]
+        msr = self._state[_MSR]
         index, user = index_of(page, msr), bool(msr & MSR_PR)
-        if words[index + DEVICE] == page:
+        if self._words[index + DEVICE] == page:
             return False  # what missed in spite of it is for the reference engine: lmw, dcbz ...
         if not entry.allows(Access.READ, user) or not entry.allows(Access.WRITE, user):
             return False
-        self._enter(index, Filled(page, entry, physical >> 12), physical)
-        words[index + READ] = words[index + WRITE] = NO_PAGE
-        words[index + DEVICE] = page
+        self._enter(index, Filled(page, entry, physical >> 12), physical, (NO_PAGE, NO_PAGE, page))
         return True
 
-    def _enter(self, index: int, filled: Filled, target: int) -> None:
-        """Let the page lead to ``target``, and note that."""
+    def _enter(self, index: int, filled: Filled, target: int, tags: tuple[int, int, int]) -> None:
+        """Let accesses to a page lead to ``target``; ``tags`` are those for reads, writes and devices."""
+        words = self._words
         self._quads[index // 2 + ADDEND_QUAD] = (target - filled.page) & _MASK64
-        self._note_filled(self._filled, index, filled)
+        words[index + READ], words[index + WRITE], words[index + DEVICE] = tags
+        self._note_filled(self._filled, index, filled, self._remembered.data_tags(index) != tags)
 
-    def _note_filled(self, notes: dict[int, Filled], index: int, filled: Filled) -> None:
-        """Note what an entry of the tables has been made of, if that can hold after a return."""
+    def _note_filled(self, notes: dict[int, Filled], index: int, filled: Filled, is_news: bool) -> None:
+        """Note what an entry of the tables has been made of, if that is news and can hold after a return."""
         process = filled.entry.tid
         if process:
             self._private.add(index)
-        if process in self._remembered.processes:
+        if is_news and process in self._remembered.processes:
             notes[index] = filled
         else:
             notes.pop(index, None)
@@ -256,7 +255,8 @@ class Translations:
         self._forbid_stores([number])
         index = index_of(address, self._state[_MSR])
         self._note(self._fetchers, number, index)
-        self._note_filled(self._fetched, index, Filled(page, entry, number))
+        is_news = self._remembered.tables[index + FETCH] != page
+        self._note_filled(self._fetched, index, Filled(page, entry, number), is_news)
         self._quads[index // 2 + CODE_QUAD] = code
         self._words[index + FETCH] = page
         return True
