@@ -204,7 +204,7 @@ class Mpic(MpicRegisters):
             for line in lines:
                 # Not by set(): the line was at this level before, so this is no edge.
                 line.level = line in state.asserted
-            self._sources[number].asserted = any(line.level for line in lines)
+            self._sources[number].asserted = not state.asserted.isdisjoint(lines)
         for timer, saved in zip(self._timers, state.timers, strict=True):
             timer.load(saved)
         self._arbiter.load(state.requests, [list(stack) for stack in state.in_service])

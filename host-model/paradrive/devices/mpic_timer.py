@@ -71,7 +71,8 @@ class GlobalTimer:
     def load(self, saved: list[int]) -> None:
         """Continue as saved; guest time continues from then, too."""
         self._base, self._toggle, self._stopped_at, expires = saved
-        self._schedule(expires or None)
+        if expires or self._expires is not None:
+            self._schedule(expires or None)
 
     def cancel(self) -> None:
         """Stop for good."""

@@ -142,8 +142,8 @@ class BootedGuest(FaultInjection):
         machine = self.machine
         self._mend_devices()
         # Before the rest: what a device loads depends on what it offers.
-        for device, name, value in self._constants:
-            setattr(device, name, value)
+        for registers, values in self._constants:
+            registers.update(values)
         machine.restore(self._snapshot)
         machine.bus.guest_errors.clear()
         if machine.bus.trace != self._note_access:
@@ -156,15 +156,14 @@ class BootedGuest(FaultInjection):
         self._unstripped = self._unstripped_at_boot
         self._new_console()
 
-    def _constant_registers(self) -> list[tuple[RegisterDevice, str, object]]:
-        """Return what a test may have changed and what a saved state leaves out: device, register, value."""
-        return [
-            (device, register.name, vars(device)[register.name])
-            for device in self.machine.devices.values()
-            if isinstance(device, RegisterDevice)
-            for register in device.registers
-            if register.constant
-        ]
+    def _constant_registers(self) -> list[tuple[dict[str, object], dict[str, object]]]:
+        """Return what a test may have changed and a saved state leaves out: registers, and their values."""
+        all_registers = []
+        for device in self.machine.devices.values():
+            if isinstance(device, RegisterDevice):
+                names = [register.name for register in device.registers if register.constant]
+                all_registers.append((vars(device), {name: vars(device)[name] for name in names}))
+        return all_registers
 
     def _new_console(self) -> None:
         self._console = Console()
