@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from paradrive.guest.kernel_log import LogBuffer
+    from paradrive.machine.elf_kernel import Kernel
     from paradrive_tools.guest_build import GuestFiles
 
 #: The kernel has made a device of the node, and no driver has bound to it.
 NO_DRIVER = "no driver"
 
 DRIVER = "pvctl"
-#: Four boots, in instructions.
-BUDGET = 40_000_000
+#: Two boots, in instructions.
+BUDGET = 24_000_000
 #: Some 20 KiB each.
 OBSERVATIONS_KEPT = 512
 #: How often to look whether the guest has said all: one that has panicked, or cannot power off, never ends.
@@ -94,12 +95,18 @@ def _log_buffer(cpu: str) -> LogBuffer:
     return log_buffer(_guest(cpu).kernel.read_bytes())
 
 
-def _configuration(tree: DeviceTree, cpu: str, machine: str) -> Configuration:
+@cache
+def _images(cpu: str) -> tuple[Kernel, Initrd]:
     guest = _guest(cpu)
+    return load_kernel(str(guest.kernel)), Initrd(str(guest.initrd), guest.initrd.read_bytes())
+
+
+def _configuration(tree: DeviceTree, cpu: str, machine: str) -> Configuration:
+    kernel, initrd = _images(cpu)
     return Configuration(
         tree=tree,
-        kernel=load_kernel(str(guest.kernel)),
-        initrd=Initrd(str(guest.initrd), guest.initrd.read_bytes()),
+        kernel=kernel,
+        initrd=initrd,
         machine=machine,
         cpu=cpu,
         command_line=f"quiet printk.devkmsg=on act=poweroff run={_REPORT}",
