@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 from paradrive.devices.device import Device, State
@@ -26,12 +25,16 @@ class RegisterDevice(Device):
     registers: ClassVar[tuple[Declaration, ...]] = ()
     #: Those whose values reset, save and load concern, by name.
     variable_registers: ClassVar[dict[str, Declaration]] = {}
+    #: What can be read and what can be written, by how many registers the declarations stand for. Kept here
+    #: and not in a cache of functions, which would keep classes alive that somebody has done away with.
+    _by_offset: ClassVar[dict[tuple[tuple[int, ...], ...], tuple[Places, Places]]] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         by_name = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
         declarations = (value for value in by_name.values() if isinstance(value, Declaration))
         cls.registers = tuple(sorted(declarations, key=lambda register: register.offset))
+        cls._by_offset = {}
         cls.variable_registers = {
             register.name: register for register in cls.registers if not register.constant
         }
@@ -41,7 +44,28 @@ class RegisterDevice(Device):
         for register in self.registers:
             register.initialise(self)
         counts = tuple(register.counts(self) for register in self.registers)
-        self._readable, self._writable = _registers_by_offset(type(self), counts)
+        if counts not in self._by_offset:
+            self._by_offset[counts] = self._map(counts)
+        self._readable, self._writable = self._by_offset[counts]
+
+    @classmethod
+    def _map(cls, counts: tuple[tuple[int, ...], ...]) -> tuple[Places, Places]:
+        """Return the registers that can be read, and those that can be written.
+
+        ``counts`` are those of the declarations. Raises TypeError for two registers at one offset.
+        """
+        readable: Places = {}
+        writable: Places = {}
+        for register, count in zip(cls.registers, counts, strict=True):
+            if register.banked:
+                continue
+            for places, defined in ((readable, register.readable), (writable, register.is_writable)):
+                for offset, index in register.places(count) if defined else ():
+                    taken = places.setdefault(offset, (register, index))[0]
+                    if taken is not register:
+                        both = f"{register.name} and {taken.name}"
+                        raise TypeError(f"{cls.__name__}: {both} are both at {offset:#x}")
+        return readable, writable
 
     def reader(self, offset: int, size: int) -> Callable[[], int]:
         """Return the function that performs one read of the register here."""
@@ -101,28 +125,6 @@ class RegisterDevice(Device):
         for name, value in saved.items():
             if name not in known or not known[name].restore(self, value):
                 raise ValueError(f"{self.name}: saved state: register {name} is unknown or has a bad value")
-
-
-@lru_cache(maxsize=64)
-def _registers_by_offset(
-    device: type[RegisterDevice], counts: tuple[tuple[int, ...], ...]
-) -> tuple[Places, Places]:
-    """Return the registers of a device that can be read, and those that can be written.
-
-    ``counts`` are those of its declarations. Raises TypeError for two registers at one offset.
-    """
-    readable: Places = {}
-    writable: Places = {}
-    for register, count in zip(device.registers, counts, strict=True):
-        if register.banked:
-            continue
-        for places, defined in ((readable, register.readable), (writable, register.is_writable)):
-            for offset, index in register.places(count) if defined else ():
-                taken = places.setdefault(offset, (register, index))[0]
-                if taken is not register:
-                    both = f"{register.name} and {taken.name}"
-                    raise TypeError(f"{device.__name__}: {both} are both at {offset:#x}")
-    return readable, writable
 
 
 def describe(device: type[RegisterDevice]) -> str:
