@@ -8,7 +8,6 @@ noticed; that ends for a page which is found unchanged at a return.
 
 from __future__ import annotations
 
-from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.cpu.compiled.tables import ADDEND, CODE, DEVICE, EMPTY_TABLES, FETCH, READ, WRITE
@@ -48,7 +47,7 @@ class Remembered:
     """
 
     def __init__(self) -> None:
-        self.tables = memoryview(array("I", EMPTY_TABLES))
+        self.tables = memoryview(bytearray(EMPTY_TABLES)).cast("I")
         self.writers: Places = {}
         self.fetchers: Places = {}
         #: Indexes of translations which are of one process.
