@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from paradrive.cpu.clock import Clock
 from paradrive.cpu.models import CPU_MODELS
+from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.devices.bus import Bus
 from paradrive.machine.board import populate
 from paradrive.machine.essentials import create_memory
@@ -51,5 +52,10 @@ class Hardware:
         populate(board, tree, Wiring(surroundings, None, ignore), self._bus)
 
     def read(self, address: int) -> int:
-        """Return the big-endian 32-bit word that a driver reads at a physical address, aligned or not."""
-        return self._bus.reader(address, 4)()
+        """Return the big-endian 32-bit word that a driver reads at a physical address, aligned or not.
+
+        The core loads a word that lies on two pages byte by byte.
+        """
+        if address % PAGE_SIZE + 4 <= PAGE_SIZE:
+            return self._bus.reader(address, 4)()
+        return int.from_bytes(bytes(self._bus.reader(address + place, 1)() for place in range(4)), "big")
