@@ -178,6 +178,17 @@ class BareCore:
         self.state.pc = at
         return self.vcpu.run(len(program) if budget is None else budget)
 
+    def snapshot(self) -> Callable[[], None]:
+        """Return what brings core and RAM back to their present state."""
+        snapshot, copy = self.vcpu.snapshot(), Ram(self.ram.base, self.ram.size)
+        copy.view[:] = self.ram.view
+
+        def restore() -> None:
+            self.clock.clear()
+            self.vcpu.restore(snapshot, [(self.ram, copy)])
+
+        return restore
+
     @property
     def interrupt(self) -> int | None:
         """The number of the interrupt whose handler is about to run; None if pc is elsewhere."""

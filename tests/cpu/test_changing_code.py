@@ -6,7 +6,6 @@ from __future__ import annotations
 import pytest
 
 from bare_core import CODE, NOP, PAGE, RAM_SIZE, BareCore, insn, jump, li, load_constant
-from paradrive.devices.ram import Ram
 
 OTHER = CODE + PAGE
 ALIAS = 0x40000000
@@ -196,13 +195,25 @@ def test_code_that_runs_from_a_snapshot_have_changed_is_executed_as_it_is(core: 
     for number, program in enumerate(programs.values()):
         core.put(CODE + 0x100 * number, *program)
     core.gpr[4], core.gpr[5] = OTHER, li(3, 2)
-    snapshot, ram = core.vcpu.snapshot(), Ram(core.ram.base, core.ram.size)
-    ram.view[:] = core.ram.view
+    restore = core.snapshot()
     for number, length in ((0, 1), (1, 4), (2, 8), (2, 8)):
-        core.clock.clear()
-        core.vcpu.restore(snapshot, [(core.ram, ram)])
+        restore()
         assert core.word(OTHER) == li(3, 1)
         core.state.pc = CODE + 0x100 * number
         core.vcpu.run(length)
         assert core.word(OTHER) == li(3, 2)
     assert (core.gpr[6], core.gpr[3]) == (1, 2)
+
+
+def test_code_that_runs_from_a_snapshot_have_executed_can_still_be_replaced(core: BareCore) -> None:
+    """A return keeps the translation for fetches, but a store behind it must be noticed each time."""
+    subroutine(core, OTHER, 1)
+    move = insn("ori", rS=3, rA=6)
+    core.put(CODE, call(OTHER - CODE), move, insn("stw", rS=5, rA=4), call(OTHER - CODE - 12))
+    core.gpr[4], core.gpr[5] = OTHER, li(3, 2)
+    restore = core.snapshot()
+    core.vcpu.run(3)  # only the first call
+    for _ in range(2):
+        restore()
+        core.vcpu.run(8)
+        assert (core.gpr[6], core.gpr[3]) == (1, 2)
