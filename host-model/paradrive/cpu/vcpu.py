@@ -228,7 +228,10 @@ class Vcpu:
         return self.core.stored_pages
 
     def note_written(self, address: int, size: int) -> None:
-        """Note that RAM was written from outside, ``size`` bytes from a physical address, before a reset."""
+        """Note for `restore` that RAM was written from outside, ``size`` bytes from a physical address.
+
+        Code that has been decoded there stays, until a reset or `memory_changed`; one must come before a run.
+        """
         self.core.stored_pages.update(range(address // PAGE_SIZE, -(-(address + size) // PAGE_SIZE)))
 
     def snapshot(self) -> VcpuSnapshot:
