@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from paradrive_tools.lint.hardware import Hardware
 from paradrive_tools.lint.linux.boot import why_not
 from paradrive_tools.lint.linux.built_in import BuiltInDrivers
+from paradrive_tools.lint.linux.dma import KernelCrash
 from paradrive_tools.lint.linux.interrupts import EndlessSearch, Interrupt, Mappings
 from paradrive_tools.lint.linux.outcome import NOT_POPULATED, OTHER_DRIVER, POPULATED
 from paradrive_tools.lint.linux.resources import Claims
@@ -49,7 +50,7 @@ def predict(subject: Subject) -> Prediction:
             waiting=Suppliers(tree, built_in, subject.interrupts.mpic),
         )
         _probe_all(population, tree, built_in, driver, nodes)
-    except EndlessSearch as error:
+    except (EndlessSearch, KernelCrash) as error:
         return Prediction({}, str(error))
     return Prediction(nodes)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devices.pvctl import IDENTIFICATION, Feature, Pvctl
+from paradrive_tools.lint.linux import dma
 from paradrive_tools.lint.linux.address import resources
 from paradrive_tools.lint.linux.interrupts import Interrupt, NoInterrupt
 from paradrive_tools.lint.linux.outcome import BOUND, probe_fails
@@ -69,11 +70,15 @@ class Driver:
         self._waiting = waiting
 
     def probe(self, node: Node) -> Probe:
-        """Return what pvctl_probe() does with the device of ``node``, if it is called at all."""
+        """Return what pvctl_probe() does with the device of ``node``, if it is called at all.
+
+        Raises KernelCrash when the kernel does not come so far.
+        """
         supplier = self._waiting.supplier_of(node)
         if supplier is not None:
             reason = f"it waits for its supplier {supplier.path}, which has no driver"
             return Probe(probe_fails("EPROBE_DEFER"), reason)
+        dma.configure(self._tree, node)
         found = resources(self._tree, node)
         if not found:
             return Probe(probe_fails("EINVAL"), "it has no registers: reg is missing, or leads nowhere")
@@ -93,9 +98,11 @@ class Driver:
         if conflict is not None:
             reason = f"{registers} is not free: {conflict.resource} belongs to {conflict.owner}"
             return Probe(probe_fails("EBUSY"), reason)
-        if registers.size > MAPPABLE:
+        # ioremap() takes the size as an unsigned long.
+        mapped = registers.size & 0xFFFF_FFFF
+        if not 0 < mapped <= MAPPABLE:
             self._claims.release(node.path)
-            return Probe(probe_fails("ENOMEM"), f"{registers.size:#x} bytes are more than can be mapped")
+            return Probe(probe_fails("ENOMEM"), f"{registers.size:#x} bytes cannot be mapped")
         return None
 
     def _probe_mapped(self, node: Node, base: int) -> Probe:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.machine.blob import BEGIN_NODE, END_NODE, PROPERTY
 from paradrive_tools.lint.linux.address import Untranslatable, translate
 from paradrive_tools.lint.linux.tree import LinuxTree, Match, node_name
 
@@ -143,6 +144,13 @@ def _unit_address(tree: LinuxTree, node: Node) -> int | None:
         return None
     try:
         # Linux reads as many cells as the bus says, past the end of a short reg: into what follows it.
-        return translate(tree, node, [*node.cells("reg"), 0, 0, 0, 0])
+        return translate(tree, node, [*node.cells("reg"), _token_after(node, "reg"), 0, 0, 0])
     except Untranslatable:
         return None
+
+
+def _token_after(node: Node, name: str) -> int:
+    """Return the token that follows a property in the blob (Devicetree specification, 5.4.1)."""
+    is_last = list(node.properties)[-1] == name
+    token: int = PROPERTY if not is_last else BEGIN_NODE if node.children else END_NODE
+    return token

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the kernel does with ``dma-ranges`` before it probes a device (drivers/of/address.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paradrive_tools.lint.linux.tree import LinuxTree, ancestors
+
+if TYPE_CHECKING:
+    from paradrive.machine.devicetree import Node
+
+_CELL = 4
+#: Pointers have 32 bits. That to the tree's blob is about this one: 32 MiB behind the beginning of RAM.
+_POINTERS, _BLOB = 1 << 32, 0xC200_0000
+
+
+class KernelCrash(Exception):  # noqa: N818 - it is an answer rather than an error
+    """The kernel does not survive the tree."""
+
+
+def configure(tree: LinuxTree, node: Node) -> None:
+    """Read the ``dma-ranges`` that a device is under; raises KernelCrash (of_dma_get_range).
+
+    The kernel computes with 32 bits where the next entry begins. An absurd number of cells then passes for
+    one that fits, and the address is read to the end of RAM and beyond.
+    """
+    bus = _bus_with_ranges(node)
+    if bus is None:
+        return
+    address_cells, size_cells = (tree.inherited_cells(bus, f"#{what}-cells") for what in ("address", "size"))
+    entry = _CELL * (tree.inherited_cells(bus.parent, "#address-cells") + address_cells + size_cells)
+    size = len(bus.properties["dma-ranges"])
+    if entry > size and (_BLOB + entry) % _POINTERS <= _BLOB + size:
+        raise KernelCrash(
+            f"it crashes reading dma-ranges of {bus.path}, an entry of which has {entry:#x} bytes"
+        )
+
+
+def _bus_with_ranges(node: Node) -> Node | None:
+    """Return the bus whose ``dma-ranges`` count for a device: an empty one leaves it to the bus above."""
+    ranges = node.properties.get("dma-ranges")
+    if ranges:
+        return node
+    for bus in ancestors(node):
+        ranges = bus.properties.get("dma-ranges")
+        if ranges is None:
+            return None
+        if ranges:
+            return bus
+    return None
