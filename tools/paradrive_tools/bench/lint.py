@@ -80,7 +80,8 @@ def _speed(trees: Sequence[Tree], schemas: Path, runs: int) -> dict[str, float]:
     samples = alternate(
         "linting",
         {
-            "ours": Program((executable("paradrive"), "lint", *sources), EXIT_FINDINGS, sources[-1]),
+            # A finding need not be in the file that was named: the note on a node is there for all.
+            "ours": Program((executable("paradrive"), "lint", *sources), EXIT_FINDINGS, ": bound: it binds"),
             "dt-validate": Program(theirs, 0),
         },
         runs,
