@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
+from paradrive.guest.agent_protocol import Answer, encode
 from paradrive.machine.inputs import InputError
 from paradrive_tools.agreement.variants import variants
 from paradrive_tools.bench import boot, compute, engine, lint, mmio, process, restart
@@ -244,6 +245,27 @@ def test_a_loop_that_makes_no_access_is_an_error(monkeypatch: pytest.MonkeyPatch
 def test_a_qemu_that_does_not_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="does not start: there is no such option"):
         QemuGuest(("sh", "-c", "echo there is no such option >&2"), tmp_path)
+
+
+#: QEMU, with a guest whose UART passes one byte after the other; its arguments end with -serial and -qmp.
+SLOW_GUEST = """
+import socket, sys, time
+serial, monitor = (socket.socket(socket.AF_UNIX) for _ in range(2))
+serial.connect(sys.argv[-3].removeprefix("unix:"))
+monitor.connect(sys.argv[-1].removeprefix("unix:"))
+monitor.sendall(b'{"QMP": {}}' + bytes([10]) + b'{"return": {}}' + bytes([10]))
+for byte in bytes.fromhex(sys.argv[1]):
+    time.sleep(0.001)
+    serial.sendall(bytes([byte]))
+monitor.recv(1000)
+serial.recv(1)
+"""
+
+
+def test_agent_may_greet_byte_by_byte(tmp_path: Path) -> None:
+    greeting = encode(Answer.HELLO, b"\0\1")
+    with QemuGuest((sys.executable, "-S", "-c", SLOW_GUEST, greeting.hex()), tmp_path) as guest:
+        guest.wait_for_agent()
 
 
 def test_figures_replace_the_file_as_a_whole(tmp_path: Path) -> None:

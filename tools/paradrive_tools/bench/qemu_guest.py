@@ -61,6 +61,8 @@ class QemuGuest:
                 self._end()
                 raise
         self._lines = self._monitor.makefile("r", encoding="utf-8")
+        # Waits for all that is asked for, which recv() does not where there is a time limit.
+        self._frames = self._serial.makefile("rb")
         self._events: deque[str] = deque()
 
     def __enter__(self) -> QemuGuest:
@@ -73,7 +75,7 @@ class QemuGuest:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End QEMU."""
-        for connection in (self._lines, self._monitor, self._serial):
+        for connection in (self._lines, self._frames, self._monitor, self._serial):
             connection.close()
         self._end()
 
@@ -183,7 +185,7 @@ class QemuGuest:
 
     def _read(self, size: int) -> bytes:
         try:
-            data = self._serial.recv(size, socket.MSG_WAITALL)
+            data = self._frames.read(size)
         except OSError as error:
             raise BenchError(f"QEMU: the guest's agent does not answer: {error}") from None
         if len(data) < size:
