@@ -99,18 +99,6 @@ def test_restore_undoes_a_reset(files: GuestFiles) -> None:
     assert not differing_pages(guest.machine.snapshot(), snapshot)
 
 
-def test_code_that_has_changed_since_is_decoded_anew(files: GuestFiles) -> None:
-    guest = Guest(files, append="quiet")
-    snapshot = cut_at(guest, 5_000_000)
-    ram = next(iter(guest.machine.bus.regions)).target
-    guest.run()
-    # As a module that was loaded into the pages of another would.
-    for page in sorted(guest.machine.vcpu.stored_pages)[:3]:
-        ram.view[page * 4096 : page * 4096 + 4] = b"\xff\xff\xff\xff"  # type: ignore[union-attr]
-    guest.machine.restore(snapshot)
-    assert guest.run() == PoweredOff(0)
-
-
 def test_floating_point_registers_are_part_of_a_snapshot(files: GuestFiles) -> None:
     machine = Guest(files).machine
     machine.vcpu.state.fpr[31], machine.vcpu.state.fpscr = 1 << 63, 1

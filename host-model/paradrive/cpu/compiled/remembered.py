@@ -94,8 +94,6 @@ class Remembered:
                 self.tables[index + WRITE] = NO_PAGE
         for index, translation in filled.items():
             read, write, device = tables[index + READ], tables[index + WRITE], tables[index + DEVICE]
-            if (read, write, device) == _NO_TAGS:
-                continue
             if translation.number not in changed or translation.number in self.fetchers:
                 write = NO_PAGE
             is_new = (read, write, device) not in (_NO_TAGS, self.data_tags(index))
