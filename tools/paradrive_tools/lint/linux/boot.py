@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive_tools.lint.linux.address import resources
-from paradrive_tools.lint.linux.resources import memory
+from paradrive_tools.lint.linux.resources import free_memory, memory
 
 if TYPE_CHECKING:
     from paradrive.machine.board import Board
@@ -30,9 +30,10 @@ def why_not(tree: LinuxTree, board: Board, mpic: Node | None) -> str:
     ram = memory(tree)
     if not any(region.start == 0 for region in ram):
         return "no memory node describes RAM at 0, where the kernel is"
-    if not _fits(ram):
+    if not _fits(ram, free_memory(tree, ram)):
         return (
-            "the memory map of so much RAM, at such addresses, does not fit into the RAM that the kernel maps"
+            "the memory map of so much RAM, at such addresses, does not fit into what the kernel maps of it "
+            "and nothing reserves"
         )
     # Wherever they are: early_init_dt_scan_cpus() looks at all nodes, by their type.
     cpus = [node for node in tree.root.walk() if tree.is_type(node, "cpu")]
@@ -61,8 +62,8 @@ def _is_boot_cpu(tree: LinuxTree, cpu: Node) -> bool:
     return name is not None and tree.boot_cpu in cpu.cells(name)
 
 
-def _fits(regions: list[Resource]) -> bool:
+def _fits(ram: list[Resource], free: list[Resource]) -> bool:
     """Tell whether the array of a struct page for each page up to the last one fits (alloc_node_mem_map)."""
-    last = max(region.end for region in regions)
-    largest = max(region.size for region in regions if region.start < _MAPPED)
+    last = max(region.end for region in ram)
+    largest = max((region.size for region in free if region.start < _MAPPED), default=0)
     return last // _PAGE * _PAGE_STRUCTURE < min(largest, _MAPPED)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.machine.blob import BEGIN_NODE, END_NODE, PROPERTY
 from paradrive_tools.lint.linux.address import Untranslatable, translate
-from paradrive_tools.lint.linux.tree import LinuxTree, Match, node_name
+from paradrive_tools.lint.linux.tree import CELL, LinuxTree, Match, node_name
 
 if TYPE_CHECKING:
     from paradrive.machine.devicetree import Node
@@ -144,9 +144,16 @@ def _unit_address(tree: LinuxTree, node: Node) -> int | None:
         return None
     try:
         # Linux reads as many cells as the bus says, past the end of a short reg: into what follows it.
-        return translate(tree, node, [*node.cells("reg"), _token_after(node, "reg"), 0, 0, 0])
+        return translate(tree, node, [*_padded_cells(node, "reg"), _token_after(node, "reg"), 0, 0, 0])
     except Untranslatable:
         return None
+
+
+def _padded_cells(node: Node, name: str) -> list[int]:
+    """Return a property as the cells that it takes up in the blob, of which zeros fill the last one."""
+    value = node.properties[name]
+    starts = range(0, len(value), CELL)
+    return [int.from_bytes(value[start : start + CELL].ljust(CELL, b"\0"), "big") for start in starts]
 
 
 def _token_after(node: Node, name: str) -> int:

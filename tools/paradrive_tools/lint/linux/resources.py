@@ -60,9 +60,12 @@ def memory(tree: LinuxTree) -> list[Resource]:
         if tree.is_type(node, "memory") and tree.is_available(node):
             name = "linux,usable-memory" if "linux,usable-memory" in node.properties else "reg"
             found += _regions(tree, node.cells(name))
-    for hole in _unmapped(tree):
-        found = [part for region in found for part in _without(region, hole)]
-    return found
+    return _without_all(found, _unmapped(tree))
+
+
+def free_memory(tree: LinuxTree, ram: list[Resource]) -> list[Resource]:
+    """Return what Linux can allocate of the ``ram`` that it manages: all that nobody has reserved."""
+    return _without_all(ram, reserved_memory(tree))
 
 
 def _unmapped(tree: LinuxTree) -> list[Resource]:
@@ -101,6 +104,12 @@ def _reserved_memory_nodes(tree: LinuxTree) -> list[Node]:
 
 def _header_reservations(tree: LinuxTree) -> list[Resource]:
     return [Resource(address, address + size - 1) for address, size in tree.reservations if size]
+
+
+def _without_all(regions: list[Resource], holes: list[Resource]) -> list[Resource]:
+    for hole in holes:
+        regions = [part for region in regions for part in _without(region, hole)]
+    return regions
 
 
 def _without(region: Resource, hole: Resource) -> list[Resource]:
