@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive_tools.lint.linux.tree import LinuxTree, ancestors
+from paradrive_tools.lint.linux.tree import BUS_CELLS, CELL, LinuxTree, ancestors
 
 if TYPE_CHECKING:
     from paradrive.machine.devicetree import Node
 
-_CELL = 4
 #: Pointers have 32 bits. That to the tree's blob is about this one: 32 MiB behind the beginning of RAM.
 _POINTERS, _BLOB = 1 << 32, 0xC200_0000
 
@@ -28,8 +27,8 @@ def configure(tree: LinuxTree, node: Node) -> None:
     bus = _bus_with_ranges(node)
     if bus is None:
         return
-    address_cells, size_cells = (tree.inherited_cells(bus, f"#{what}-cells") for what in ("address", "size"))
-    entry = _CELL * (tree.inherited_cells(bus.parent, "#address-cells") + address_cells + size_cells)
+    cells = sum(tree.inherited_cells(bus, name) for name in BUS_CELLS)
+    entry = CELL * (cells + tree.inherited_cells(bus.parent, "#address-cells"))
     size = len(bus.properties["dma-ranges"])
     if entry > size and (_BLOB + entry) % _POINTERS <= _BLOB + size:
         raise KernelCrash(
@@ -39,13 +38,10 @@ def configure(tree: LinuxTree, node: Node) -> None:
 
 def _bus_with_ranges(node: Node) -> Node | None:
     """Return the bus whose ``dma-ranges`` count for a device: an empty one leaves it to the bus above."""
-    ranges = node.properties.get("dma-ranges")
-    if ranges:
-        return node
-    for bus in ancestors(node):
+    for bus in (node, *ancestors(node)):
         ranges = bus.properties.get("dma-ranges")
-        if ranges is None:
-            return None
         if ranges:
             return bus
+        if ranges is None and bus is not node:
+            return None
     return None
