@@ -10,7 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.cpu.compiled.tables import ADDEND, CODE, DEVICE, EMPTY_TABLES, FETCH, READ, WRITE
+from paradrive.cpu.compiled.tables import (
+    ADDEND,
+    CODE,
+    DEVICE,
+    EMPTY_TABLES,
+    FETCH,
+    READ,
+    WRITE,
+    data_tags,
+)
 from paradrive.cpu.mmu import Access, TlbEntry
 from paradrive.cpu.state import NO_PAGE
 
@@ -71,10 +80,6 @@ class Remembered:
                 add_place(self.fetchers, page, index)
         self.private |= private
 
-    def data_tags(self, index: int) -> tuple[int, int, int]:
-        """Return the tags for reads, writes and devices that an entry has after a return."""
-        return self.tables[index + READ], self.tables[index + WRITE], self.tables[index + DEVICE]
-
     def learn(
         self,
         tables: memoryview,
@@ -93,10 +98,10 @@ class Remembered:
             for index in self.writers.pop(number, NOWHERE):
                 self.tables[index + WRITE] = NO_PAGE
         for index, translation in filled.items():
-            read, write, device = tables[index + READ], tables[index + WRITE], tables[index + DEVICE]
+            read, write, device = data_tags(tables, index)
             if translation.number not in changed or translation.number in self.fetchers:
                 write = NO_PAGE
-            is_new = (read, write, device) not in (_NO_TAGS, self.data_tags(index))
+            is_new = (read, write, device) not in (_NO_TAGS, data_tags(self.tables, index))
             if is_new and holds(translation, Access.READ):
                 self._learn_data(tables, index, translation, write)
         for index, translation in fetched.items():

@@ -45,3 +45,8 @@ def index_of(address: int, msr: int) -> int:
     """Return where the translation of an effective address belongs in this privilege state."""
     place = address // PAGE_SIZE % TRANSLATIONS * WORDS_OF_TRANSLATION
     return place + WORDS_OF_TABLE if msr & MSR_PR else place
+
+
+def data_tags(tables: memoryview, index: int) -> tuple[int, int, int]:
+    """Return the tags for reads, writes and devices of an entry of the tables, given as words."""
+    return tables[index + READ], tables[index + WRITE], tables[index + DEVICE]

@@ -21,6 +21,7 @@ from paradrive.cpu.compiled.tables import (
     TAGS,
     WORDS_OF_TABLE,
     WRITE,
+    data_tags,
     index_of,
     tables_of,
 )
@@ -165,20 +166,25 @@ class Translations:
 
     # Filling
 
-    def _entry(self, address: int, access: Access) -> TlbEntry | None:
-        """Return the TLB entry that allows an access, None where it raises; changes nothing."""
+    def _translate(self, address: int, access: Access) -> tuple[TlbEntry, int] | None:
+        """Return the TLB entry that allows an access, and where its page is; changes nothing.
+
+        Returns None where the access raises.
+        """
         msr = self._state[_MSR]
         mmu = self.core.mmu
         entry = mmu.find(address, bool(msr & (MSR_IS if access is Access.FETCH else MSR_DS)), mmu.pids())
-        return entry if entry is not None and entry.allows(access, bool(msr & MSR_PR)) else None
+        if entry is None or not entry.allows(access, bool(msr & MSR_PR)):
+            return None
+        return entry, entry.rpn | address & -PAGE_SIZE & entry.size - 1
 
     def fill(self, address: int, access: Access) -> bool:
         """Enter the translation of ``address`` for loads or stores; tell whether that can help."""
-        entry = self._entry(address, access)
-        if entry is None:
+        found = self._translate(address, access)
+        if found is None:
             return False
+        entry, physical = found
         page = address & -PAGE_SIZE
-        physical = entry.rpn | page & entry.size - 1
         memory = self.core.bus.memory_at(physical)
         if memory is None:
             return self._fill_device(entry, page, physical)
@@ -201,9 +207,8 @@ class Translations:
 
     def _executes(self, physical: int) -> bool:
         """Tell whether the present instruction is on this physical page."""
-        pc = self.core.state.pc
-        fetched = self._entry(pc, Access.FETCH)
-        return fetched is not None and physical == fetched.rpn | pc & -PAGE_SIZE & fetched.size - 1
+        found = self._translate(self.core.state.pc, Access.FETCH)
+        return found is not None and found[1] == physical
 
     def _may_store(self, page: int) -> bool:
         """Tell whether a store to a physical page may go unnoticed: the page is noted, and holds no code."""
@@ -225,7 +230,7 @@ class Translations:
         words = self._words
         self._quads[index // 2 + ADDEND_QUAD] = (target - filled.page) & _MASK64
         words[index + READ], words[index + WRITE], words[index + DEVICE] = tags
-        self._note_filled(self._filled, index, filled, self._remembered.data_tags(index) != tags)
+        self._note_filled(self._filled, index, filled, data_tags(self._remembered.tables, index) != tags)
 
     def _note_filled(self, notes: dict[int, Filled], index: int, filled: Filled, is_news: bool) -> None:
         """Note what an entry of the tables has been made of, if that is news and can hold after a return."""
@@ -239,11 +244,11 @@ class Translations:
 
     def fill_fetch(self, address: int) -> bool:
         """Enter the translation of ``address`` for fetches; tell whether there is code in RAM there."""
-        entry = self._entry(address, Access.FETCH)
-        if entry is None:
+        found = self._translate(address, Access.FETCH)
+        if found is None:
             return False
+        entry, physical = found
         page = address & -PAGE_SIZE
-        physical = entry.rpn | page & entry.size - 1
         memory = self.core.bus.memory_at(physical)
         if memory is None:
             return False
