@@ -10,7 +10,6 @@ import pytest
 
 from paradrive_tools.guest_build import BuildError, Driver, ensure_guest
 from paradrive_tools.guest_build.command import CROSS_COMPILER, run, run_logged
-from paradrive_tools.guest_build.kernel import check_settings
 
 
 def test_a_missing_tool_is_named_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,14 +46,6 @@ def test_tools_do_not_see_the_variables_of_an_outer_make(monkeypatch: pytest.Mon
     environment = run(["env"], purpose="anything")
     assert "MAKEFLAGS" not in environment
     assert "KBUILD_OUTPUT" not in environment
-
-
-def test_a_setting_that_kconfig_drops_is_an_error_that_names_it(tmp_path: Path) -> None:
-    fragment, configured = tmp_path / "e500v2.config", tmp_path / ".config"
-    fragment.write_text("# why\nCONFIG_PPC_85xx=y\nCONFIG_PPC_QEMU_E500=y\n")
-    configured.write_text("CONFIG_PPC_85xx=y\n# CONFIG_PPC_QEMU_E500 is not set\n")
-    with pytest.raises(BuildError, match=r"does not take CONFIG_PPC_QEMU_E500=y$"):
-        check_settings(fragment, configured)
 
 
 def test_an_unknown_cpu_is_refused_before_anything_is_built() -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from paradrive_tools.guest_build.command import first_complaint, run
+from paradrive_tools.guest_build.configuration import check_settings
 from paradrive_tools.guest_build.errors import BuildError
-from paradrive_tools.guest_build.kernel import KBUILD_ARGUMENTS, check_settings, ensure_kernel
+from paradrive_tools.guest_build.kernel import KBUILD_ARGUMENTS, ensure_kernel
 from paradrive_tools.guest_build.paths import BUILD, CHECKOUT, DRIVER_SOURCES, TREE_SOURCES
 from paradrive_tools.guest_build.source import source_version, unpack_source
 
@@ -156,7 +157,7 @@ class Series:
         settings = (kernel / ".config").read_text(encoding="utf-8")
         configuration.write_text(settings + wanted.read_text(encoding="utf-8"), encoding="utf-8")
         self._kbuild("olddefconfig")
-        check_settings(wanted, configuration)
+        check_settings([wanted], configuration)
         self._kbuild("W=1", "KCFLAGS=-Werror", f"{RESET_DRIVERS}/pvctl.o")
 
     def _enter_maintainer(self) -> None:

@@ -53,9 +53,12 @@ class Module(NamedTuple):
     stripped: Path
 
 
-def ensure_module(cpu: str, kernel: Path, driver: Driver) -> Module:
-    """Return the driver's module for the kernel in the directory ``kernel``, building it if need be."""
-    directory = BUILD / cpu / "drivers" / driver.module.removesuffix(".ko")
+def ensure_module(configuration: str, kernel: Path, driver: Driver) -> Module:
+    """Return the driver's module for the kernel in the directory ``kernel``, building it if need be.
+
+    ``configuration`` is the kernel's name.
+    """
+    directory = BUILD / configuration / "drivers" / driver.module.removesuffix(".ko")
     module = Module(directory / driver.module, directory / "stripped" / driver.module)
 
     def build() -> None:

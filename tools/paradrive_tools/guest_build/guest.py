@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paradrive_tools.guest_build.cache import locked
+from paradrive_tools.guest_build.configuration import KernelConfiguration
 from paradrive_tools.guest_build.driver import PVCTL, Driver, ensure_module
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.initramfs import ensure_initramfs
@@ -36,12 +37,17 @@ class GuestFiles:
 
 
 def ensure_guest(
-    cpu: str = "e500v2", *, machine: str = "ppce500", drivers: Sequence[Driver] = ()
+    cpu: str = "e500v2",
+    *,
+    machine: str = "ppce500",
+    drivers: Sequence[Driver] = (),
+    fragments: Sequence[str] = (),
 ) -> GuestFiles:
     """Return the guest for ``cpu``, building what is not fresh; it loads pvctl, and then ``drivers``.
 
-    The device tree is that of ``machine``. Raises BuildError when a tool is missing or fails. Processes that
-    call it at once take turns.
+    The device tree is that of ``machine``, the kernel the CPU's with these ``fragments`` of configuration
+    besides ("full": see ``KernelConfiguration``). Raises BuildError when a tool is missing or fails.
+    Processes that call it at once take turns.
     """
     if cpu not in CPUS:
         raise BuildError(f"there is no guest for the CPU {cpu}: choose {' or '.join(CPUS)}")
@@ -49,12 +55,14 @@ def ensure_guest(
     names = [driver.module for driver in (PVCTL, *drivers)]
     if len(set(names)) < len(names):
         raise BuildError(f"two drivers make the same module: {', '.join(names)}")
-    with locked(BUILD / f".{cpu}.lock", f"the guest for {cpu}"):
-        kernel = ensure_kernel(cpu)
-        modules = [ensure_module(cpu, kernel, driver) for driver in (PVCTL, *drivers)]
+    configuration = KernelConfiguration(cpu, tuple(fragments))
+    name = configuration.name
+    with locked(BUILD / f".{name}.lock", f"the guest for {name}"):
+        kernel = ensure_kernel(configuration)
+        modules = [ensure_module(name, kernel, driver) for driver in (PVCTL, *drivers)]
         return GuestFiles(
             kernel=kernel / "vmlinux",
-            initrd=ensure_initramfs(cpu, kernel, [module.stripped for module in modules]),
+            initrd=ensure_initramfs(name, kernel, [module.stripped for module in modules]),
             dtb=ensure_tree(tree),
             modules=tuple(module.file for module in modules),
         )

@@ -55,11 +55,14 @@ class Entry:
     device: tuple[int, int] = (0, 0)
 
 
-def ensure_initramfs(cpu: str, kernel: Path, modules: Sequence[Path]) -> Path:
-    """Return the initramfs that loads ``modules`` in this order, building it if need be."""
-    init = ensure_program(cpu, kernel, USERLAND_SOURCES / "init.c")
-    programs = {name: ensure_program(cpu, kernel, source) for name, source in _PROGRAMS.items()}
-    archive = BUILD / cpu / f"initramfs-{'-'.join(module.stem for module in modules)}.cpio"
+def ensure_initramfs(configuration: str, kernel: Path, modules: Sequence[Path]) -> Path:
+    """Return the initramfs that loads ``modules`` in this order, building it if need be.
+
+    ``configuration`` is the name of the kernel in the directory ``kernel``.
+    """
+    init = ensure_program(configuration, kernel, USERLAND_SOURCES / "init.c")
+    programs = {name: ensure_program(configuration, kernel, source) for name, source in _PROGRAMS.items()}
+    archive = BUILD / configuration / f"initramfs-{'-'.join(module.stem for module in modules)}.cpio"
 
     def build() -> None:
         contents = {name: program.read_bytes() for name, program in programs.items()}
@@ -69,9 +72,9 @@ def ensure_initramfs(cpu: str, kernel: Path, modules: Sequence[Path]) -> Path:
     return archive
 
 
-def ensure_program(cpu: str, kernel: Path, source: Path) -> Path:
+def ensure_program(configuration: str, kernel: Path, source: Path) -> Path:
     """Return the program of one C file, compiled with the nolibc of this kernel if need be."""
-    program = BUILD / cpu / "programs" / source.parent.name / source.stem
+    program = BUILD / configuration / "programs" / source.parent.name / source.stem
     nolibc = kernel.resolve() / "tools/include/nolibc/nolibc.h"
     headers = sorted(source.parent.glob("*.h"))
     command = [CROSS_COMPILER, *_PROGRAM_FLAGS, "-include", str(nolibc), str(source), "-o", str(program)]

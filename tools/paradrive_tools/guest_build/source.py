@@ -4,14 +4,31 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from paradrive_tools.guest_build.command import run
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.progress import progress
 
-SOURCE_PACKAGE = "linux-source-6.12"
-SOURCE_ARCHIVE = Path("/usr/src") / f"{SOURCE_PACKAGE}.tar.xz"
+
+@dataclass(frozen=True)
+class Source:
+    """A package of the kernel's source, and the fragments that any kernel made from it takes first."""
+
+    package: str
+    fragments: tuple[str, ...] = ()
+
+    @property
+    def archive(self) -> Path:
+        """The file that the package installs."""
+        return Path("/usr/src") / f"{self.package}.tar.xz"
+
+
+#: What guests boot unless told otherwise; tools/setup.sh installs it.
+LINUX_6_12 = Source("linux-source-6.12")
+#: The kernel of Debian 12, which is installed only by who asks for it.
+LINUX_6_1 = Source("linux-source-6.1", fragments=("linux-6.1",))
 
 #: Source that the guests' kernels never compile, more than half of it. Kconfig reads all of its files.
 _NEVER_COMPILED = (
@@ -20,7 +37,8 @@ _NEVER_COMPILED = (
     "*/arch/arm*/*.[chS]",
     "*/drivers/gpu/*.[ch]",
     "*/drivers/media/*.[ch]",
-    "*/drivers/net/*.[ch]",
+    # The loopback device is in the directory itself.
+    "*/drivers/net/*/*.[ch]",
     "*/drivers/staging/*.[ch]",
     "*/sound/*.[ch]",
     "*/tools/perf/*",
@@ -29,32 +47,42 @@ _NEVER_COMPILED = (
 _DOCUMENTATION = ("*/Documentation/*/*",)
 
 
-def source_version() -> str:
+def source_version(source: Source = LINUX_6_12) -> str:
     """Return the version of the package; BuildError when it is not installed."""
-    missing = f"the kernel's source is not installed: install the Debian package {SOURCE_PACKAGE}"
-    if not SOURCE_ARCHIVE.exists():
+    missing = f"the kernel's source is not installed: install the Debian package {source.package}"
+    if not source.archive.exists():
         raise BuildError(missing)
     try:
         return run(
-            ["dpkg-query", "-W", "-f", "${Version}", SOURCE_PACKAGE], purpose="the guest kernel"
+            ["dpkg-query", "-W", "-f", "${Version}", source.package], purpose="the guest kernel"
         ).strip()
     except BuildError as error:
         raise BuildError(missing) from error
 
 
-def unpack_source(directory: Path, *, keep_open: int | None = None, documentation: bool = False) -> None:
+def unpack_source(
+    directory: Path,
+    *,
+    source: Source = LINUX_6_12,
+    keep_open: int | None = None,
+    documentation: bool = False,
+) -> None:
     """Unpack into ``directory`` what it takes to build a guest's kernel, and the documentation if wanted.
 
     The file descriptor ``keep_open`` is inherited by what unpacks. Raises BuildError when it fails.
     """
     omitted = _NEVER_COMPILED if documentation else _NEVER_COMPILED + _DOCUMENTATION
-    excluded = [f"--exclude={pattern}" for pattern in omitted]
-    command = ["tar", "-xJf", "-", "--strip-components=1", *excluded]
+    unpack(directory, source, *(f"--exclude={pattern}" for pattern in omitted), keep_open=keep_open)
+
+
+def unpack(directory: Path, source: Source, *selection: str, keep_open: int | None = None) -> None:
+    """Unpack into ``directory`` what tar's options and patterns ``selection`` say; as ``unpack_source``."""
+    command = ["tar", "-xJf", "-", "--strip-components=1", *selection]
     inherited = () if keep_open is None else (keep_open,)
-    size = SOURCE_ARCHIVE.stat().st_size
+    size = source.archive.stat().st_size
     with (
         progress("unpacking the kernel's source", size) as advance,
-        SOURCE_ARCHIVE.open("rb") as archive,
+        source.archive.open("rb") as archive,
         subprocess.Popen(command, cwd=directory, stdin=subprocess.PIPE, pass_fds=inherited) as tar,
     ):
         assert tar.stdin is not None
@@ -65,4 +93,4 @@ def unpack_source(directory: Path, *, keep_open: int | None = None, documentatio
         except BrokenPipeError:
             pass  # tar has said why, and its exit status tells
     if tar.returncode != 0:
-        raise BuildError(f"cannot unpack {SOURCE_ARCHIVE}: tar failed")
+        raise BuildError(f"cannot unpack {source.archive}: tar failed")
