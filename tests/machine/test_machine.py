@@ -11,8 +11,11 @@ from program_guest import IDLE, PVCTL, printed_by, run
 from paradrive.devices.pvctl import BootReason, Pvctl
 from paradrive.machine import run_loop
 from paradrive.machine.outcome import Interrupted, NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
+from paradrive.machine.run_loop import OnPanic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from program_guest import Boot
 
     from paradrive.devices.bus import MmioAccess
@@ -180,3 +183,90 @@ def test_crash_report_is_a_panic_unless_a_crash_kernel_takes_over(
 ) -> None:
     crash = f"store32 pvctl + 0x0c, 0x1f ; store32 pvctl + 0x14, {argument} ; store32 pvctl + 0x10, 3"
     assert run(boot(f"{crash} ; shutdown 7 ; b .")) == outcome
+
+
+# What a panic leads to, and what the next boot is told
+
+#: Reports a crash in the first boot; then powers off with what the device tells of the boot.
+REPORT_CRASH = """
+    store32 pvctl + 0x0c, 0x1f
+    lis 6, 0x20 ; lwz 7, 0(6) ; addi 8, 7, 1 ; stw 8, 0(6) ; cmpwi 7, 0 ; beq crash
+    lis 4, pvctl@ha ; lwz 8, pvctl + 0x24@l(4) ; stw 8, pvctl + 0x14@l(4) ; store32 pvctl + 0x10, 1
+crash: store32 pvctl + 0x14, {argument} ; store32 pvctl + 0x10, 3
+"""
+RESET = "store32 rstcr, 2 ; b ."
+
+
+@pytest.mark.parametrize("end", ["b .", RESET, IDLE, "shutdown 9 ; b ."])
+def test_panicked_guest_is_reset_and_told_of_its_crash(
+    boot: Boot, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(run_loop, "PANIC_GRACE", 2000)
+    machine = boot(REPORT_CRASH.format(argument=0) + end)
+    outcome = machine.run(20_000, reset_limit=1, on_panic=OnPanic.RESET)
+    assert outcome == PoweredOff(BootReason.AFTER_CRASH)
+    assert (machine.resets, machine.panics) == (1, 1)
+
+
+def test_guest_that_panics_at_each_boot_is_reset_as_often_as_allowed(boot: Boot) -> None:
+    machine = boot(f"store32 pvctl + 0x0c, 0x1f ; store32 pvctl + 0x10, 3 ; {RESET}")
+    outcome = machine.run(20_000, reset_limit=2, on_panic=OnPanic.RESET)
+    assert outcome == Panicked("reported through pvctl")
+    assert (machine.resets, machine.panics) == (2, 3)
+
+
+@pytest.mark.parametrize("argument", [0, 1])
+def test_guest_that_resets_itself_after_a_crash_is_told_of_it(boot: Boot, argument: int) -> None:
+    machine = boot(REPORT_CRASH.format(argument=argument) + RESET)
+    outcome = machine.run(20_000, reset_limit=1, on_panic=OnPanic.CONTINUE)
+    assert outcome == PoweredOff(BootReason.AFTER_CRASH)
+
+
+def test_panicked_guest_that_goes_on_uses_up_its_budget(boot: Boot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_loop, "PANIC_GRACE", 2000)
+    machine = boot(REPORT_CRASH.format(argument=0) + "b .")
+    assert isinstance(machine.run(20_000, reset_limit=1, on_panic=OnPanic.CONTINUE), NoProgress)
+    assert machine.vcpu.instructions == 20_000
+
+
+def test_crash_is_forgotten_with_the_boot_that_it_led_to(boot: Boot) -> None:
+    machine = boot(REPORT_CRASH.format(argument=1) + RESET)
+    machine.run(20_000, reset_limit=1)
+    machine.request_reset(BootReason.HOST_RESET)
+    assert machine.run(20_000, reset_limit=0) == PoweredOff(BootReason.HOST_RESET)
+
+
+@pytest.mark.parametrize("report", [1, 2])
+def test_crash_reported_through_pvpanic_is_told_through_pvctl(
+    boot: Boot, compile_tree: Callable[[str], bytes], report: int
+) -> None:
+    node = 'pvpanic@1000 { compatible = "qemu,pvpanic-mmio"; reg = <0x1000 2>; };'
+    tree = compile_tree(
+        f"""/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi"
+            / {{ platform@f00000000 {{ {node} }}; }};"""
+    )
+    crash = f"lis 4, 0xf000 ; li 5, {report} ; stb 5, 0x1000(4) ; {RESET}"
+    machine = boot(REPORT_CRASH.format(argument=0).partition("crash:")[0] + f"crash: {crash}", tree)
+    assert machine.run(20_000, reset_limit=1, on_panic=OnPanic.RESET) == PoweredOff(BootReason.AFTER_CRASH)
+
+
+# Resets by the host
+
+
+def test_host_resets_a_running_guest(boot: Boot) -> None:
+    machine = boot(REPORT_CRASH.partition("crash:")[0] + "crash: b .")
+    machine.clock.at(500, lambda: machine.request_reset(BootReason.HOST_RESET))
+    assert run(machine, reset_limit=0) == PoweredOff(BootReason.HOST_RESET)
+    assert machine.resets == 1
+
+
+def test_restore_brings_back_what_is_known_of_a_crash(boot: Boot) -> None:
+    machine = boot(REPORT_CRASH.format(argument=1) + RESET)
+    before = machine.snapshot()
+    machine.vcpu.run(100)
+    assert machine.progress.crashed
+    crashed = machine.snapshot()
+    machine.restore(before)
+    assert machine.progress.crashed is False
+    machine.restore(crashed)
+    assert run(machine, reset_limit=1) == PoweredOff(BootReason.AFTER_CRASH)

@@ -10,7 +10,7 @@ from observable import everything
 from program_guest import PVCTL, printed_by
 
 from paradrive.cpu.vcpu import RunExit
-from paradrive.devices.pvctl import Event, Pvctl
+from paradrive.devices.pvctl import BootReason, Event, Pvctl
 from paradrive.machine import run_loop
 from paradrive.machine.machine import Machine
 from paradrive.machine.outcome import NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
@@ -67,11 +67,21 @@ PANICKING = """
 loop: addi 7, 7, 1 ; print 'x' ; b loop
 """
 
+#: Lets a crash kernel take over, which resets the machine; powers off with what the next boot is told of it.
+CRASHING = """
+    store32 pvctl + 0x0c, 0x1f
+    li 6, 0x3000 ; lwz 7, 0(6) ; addi 8, 7, 1 ; stw 8, 0(6) ; cmpwi 7, 0 ; beq crash
+    lis 4, pvctl@ha ; lwz 8, pvctl + 0x24@l(4) ; stw 8, pvctl + 0x14@l(4) ; store32 pvctl + 0x10, 1
+crash: store32 pvctl + 0x14, 1 ; store32 pvctl + 0x10, 3
+    store32 rstcr, 2 ; b .
+"""
+
 PROGRAMS: dict[str, tuple[str, Outcome]] = {
     "restarting": (RESTARTING, PoweredOff(42)),
     "timed": (TIMED, PoweredOff(4)),
     "echoing": (ECHOING, PoweredOff(3)),
     "panicking": (PANICKING, Panicked("reported through pvctl")),
+    "crashing": (CRASHING, PoweredOff(BootReason.AFTER_CRASH)),
 }
 
 

@@ -30,3 +30,5 @@ class MachinePvctlHost:
         """Take note of a panic; a crash kernel that takes over goes on with its work and ends the guest."""
         if kind is CrashKind.PANICKED:
             self._machine.panicked("reported through pvctl")
+        else:
+            self._machine.crashed()

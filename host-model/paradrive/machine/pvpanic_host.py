@@ -18,3 +18,5 @@ def take_note(machine: Machine, event: PvpanicEvent) -> None:
         machine.end(PoweredOff(0, through="pvpanic"))
     elif event is PvpanicEvent.PANICKED:
         machine.panicked("reported through pvpanic")
+    elif event is PvpanicEvent.CRASH_LOADED:
+        machine.crashed()

@@ -8,6 +8,7 @@ the console and the outcome of ``run``.
 from __future__ import annotations
 
 import abc
+import enum
 from typing import TYPE_CHECKING, Protocol
 
 from paradrive.cpu.clock import NANOSECONDS_PER_SECOND, Clock
@@ -33,6 +34,18 @@ MAX_CONSOLE_LINE = 4096
 #: Guest time, in nanoseconds, that a guest may idle without a word when nobody can wake it.
 IDLE_LIMIT = 60 * NANOSECONDS_PER_SECOND
 _NEWLINE = 0x0A
+
+
+class OnPanic(enum.Enum):
+    """What to do with a guest whose kernel has panicked, once it has told about it.
+
+    END: the run ends with `Panicked`. RESET: the host resets the machine. CONTINUE: the guest runs on, as on
+    hardware; its kernel may reset the machine (``panic=``), or spin until the budget is used up.
+    """
+
+    END = "end"
+    RESET = "reset"
+    CONTINUE = "continue"
 
 
 class Host(Protocol):
@@ -62,11 +75,17 @@ class RunLoop(abc.ABC):
         self.clock = Clock()
         #: How often the guest has been rebooted.
         self.resets = 0
+        #: How often its kernel has panicked.
+        self.panics = 0
         self._transmit = transmit
         self._console_line = bytearray()
         self._appointment: tuple[int, Callable[[], None]] | None = None
         self._outcome: Outcome | None = None
-        self._reset_requested = False
+        self._on_panic = OnPanic.END
+        # Who has asked for a reset, which the run loop is yet to make.
+        self._reset_requested: BootReason | None = None
+        # Whether the guest has told of a crash since it was started.
+        self._crashed = False
         self._panic_message: str | None = None
         self._panic_deadline = 0
         self._active_instructions = 0
@@ -79,7 +98,8 @@ class RunLoop(abc.ABC):
     def begin_anew(self) -> None:
         """Forget what the guest did before it was started, or started again."""
         self._panic_message = None
-        self._reset_requested = False
+        self._crashed = False
+        self._reset_requested = None
 
     @property
     def progress(self) -> Progress:
@@ -90,20 +110,30 @@ class RunLoop(abc.ABC):
             self._panic_message,
             self._panic_deadline,
             bytes(self._console_line),
+            self._crashed,
+            self.panics,
         )
 
     @progress.setter
     def progress(self, progress: Progress) -> None:
-        self.resets, self._reset_requested, self._panic_message, self._panic_deadline, line = progress
-        self._console_line[:] = line
+        self.resets, self.panics = progress.resets, progress.panics
+        self._reset_requested, self._crashed = progress.reset_requested, progress.crashed
+        self._panic_message, self._panic_deadline = progress.panic_message, progress.panic_deadline
+        self._console_line[:] = progress.console_line
         self._note_activity()
 
     def panicked(self, message: str) -> None:
-        """Take note that the guest's kernel has panicked; ``run`` ends once it has told about it."""
+        """Take note that the guest's kernel has panicked; `OnPanic` says what comes of it."""
+        self.crashed()
         if self._panic_message is None:
+            self.panics += 1
             self._panic_message = message
             self._panic_deadline = self.vcpu.instructions + PANIC_GRACE
             self.vcpu.request_stop()
+
+    def crashed(self) -> None:
+        """Take note of a crash, of which the next start is told, whoever asks for the reset."""
+        self._crashed = True
 
     def end(self, outcome: Outcome) -> None:
         """Let ``run`` return ``outcome`` after the present instruction."""
@@ -114,9 +144,12 @@ class RunLoop(abc.ABC):
         """Let ``run`` return, because the user wants it."""
         self.end(Interrupted())
 
-    def request_reset(self) -> None:
-        """Let ``run`` reboot the guest after the present instruction."""
-        self._reset_requested = True
+    def request_reset(self, reason: BootReason = BootReason.GUEST_RESET) -> None:
+        """Let ``run`` reboot the guest after the present instruction.
+
+        The guest is told ``reason``, or AFTER_CRASH if it has reported a crash before.
+        """
+        self._reset_requested = reason
         self.vcpu.request_stop()
 
     def _console_byte(self, byte: int) -> None:
@@ -148,21 +181,32 @@ class RunLoop(abc.ABC):
 
     # The run loop
 
-    def run(self, budget: int, *, reset_limit: int, host: Host | None = None) -> Outcome:
+    def run(
+        self,
+        budget: int,
+        *,
+        reset_limit: int,
+        host: Host | None = None,
+        on_panic: OnPanic = OnPanic.END,
+    ) -> Outcome:
         """Run until the guest ends, and return how.
 
-        It may execute ``budget`` instructions and reset itself ``reset_limit`` times. While input may still
-        come from ``host``, the budget counts from the last byte received or sent on the console.
+        It may execute ``budget`` instructions, and reset itself or be reset after a panic ``reset_limit``
+        times; the host's resets do not count. While input may still come from ``host``, the budget counts
+        from the last byte received or sent on the console.
         """
-        start, resets = self.vcpu.instructions, self.resets
+        start, resets_left = self.vcpu.instructions, reset_limit
         self._outcome = None
+        self._on_panic = on_panic
         self._note_activity()
         while self._outcome is None:
-            if self._reset_requested and self._panic_message is None:
-                if self.resets - resets == reset_limit:
-                    self._outcome = ResetLimit(reset_limit)
+            if self._reset_is_due():
+                by_host = self._reset_requested is BootReason.HOST_RESET
+                if not by_host and resets_left == 0:
+                    self._outcome = self._beyond_reset_limit(reset_limit)
                     break
-                self.reset(BootReason.GUEST_RESET)
+                resets_left -= not by_host
+                self._keep_reset_request()
             self._keep_appointment()
             if host is not None and self._takes_input():
                 self._receive(host.poll())
@@ -185,7 +229,7 @@ class RunLoop(abc.ABC):
         now, length = self.vcpu.instructions, SLICE
         if self._appointment is not None:
             length = min(length, self._appointment[0] - now)
-        if self._panic_message is not None:
+        if self._ends_by_panic():
             length = min(length, max(self._panic_deadline - now, 0))
         return length
 
@@ -193,14 +237,41 @@ class RunLoop(abc.ABC):
         if run_exit is RunExit.IDLE:
             self._idle(host)
         elif run_exit is RunExit.RESET:
-            self._reset_requested = True
-        if self._panic_message is not None and self._panic_is_over():
-            self._outcome = Panicked(self._panic_message)
+            self._reset_requested = BootReason.GUEST_RESET
+        if self._ends_by_panic() and self._panic_is_over():
+            self._follow_panic()
+
+    def _reset_is_due(self) -> bool:
+        """Tell whether to make the reset that is asked for; if a panic ends the run, it is not made."""
+        unwanted = self._panic_message is not None and self._on_panic is OnPanic.END
+        return self._reset_requested is not None and not unwanted
+
+    def _keep_reset_request(self) -> None:
+        assert self._reset_requested is not None
+        self.reset(BootReason.AFTER_CRASH if self._crashed else self._reset_requested)
+
+    def _beyond_reset_limit(self, limit: int) -> Outcome:
+        """Return how a run ends that would need one more reset: a panic tells more than its reset."""
+        return ResetLimit(limit) if self._panic_message is None else Panicked(self._panic_message)
+
+    def _ends_by_panic(self) -> bool:
+        """Tell whether the kernel has panicked, and may not go on as it likes."""
+        return self._panic_message is not None and self._on_panic is not OnPanic.CONTINUE
 
     def _panic_is_over(self) -> bool:
         """Tell whether a kernel that has panicked has ended in its way, or will not any more."""
-        ended = self._outcome is not None and not isinstance(self._outcome, Interrupted)
-        return ended or self._reset_requested or self.vcpu.instructions >= self._panic_deadline
+        if isinstance(self._outcome, Interrupted):
+            return False
+        requested = self._reset_requested is not None
+        return self._outcome is not None or requested or self.vcpu.instructions >= self._panic_deadline
+
+    def _follow_panic(self) -> None:
+        assert self._panic_message is not None
+        if self._on_panic is OnPanic.END:
+            self._outcome = Panicked(self._panic_message)
+        else:
+            self._outcome = None
+            self._reset_requested = self._reset_requested or BootReason.GUEST_RESET
 
     def _idle(self, host: Host | None) -> None:
         """Let guest time pass up to the next event, or to the input that comes before it."""

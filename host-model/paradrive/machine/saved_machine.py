@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Literal
 from paradrive.cpu.models import CPU_MODELS
 from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.cpu.saved_core import MAX_TIME, integer
+from paradrive.devices.pvctl import BootReason
 from paradrive.devices.ram import Ram
 from paradrive.machine.board import BOARDS
 from paradrive.machine.boot import Initrd
@@ -53,7 +54,11 @@ def save(machine: Machine, path: str) -> None:
     state = {
         "cpu": machine.vcpu.save(),
         "devices": {node: device.save() for node, device in machine.devices.items()},
-        "progress": progress._asdict() | {"console_line": progress.console_line.decode("latin-1")},
+        "progress": progress._asdict()
+        | {
+            "console_line": progress.console_line.decode("latin-1"),
+            "reset_requested": progress.reset_requested or 0,
+        },
     }
     pages = _changed_pages(machine)
     images = machine.images
@@ -186,12 +191,17 @@ def _progress(saved: dict[str, object]) -> Progress:
     message, line = saved.get("panic_message"), saved.get("console_line", "")
     if not isinstance(message, str | None) or not isinstance(line, str):
         raise ValueError("damaged: the panic or the console has no text")
+    requested = integer(saved, "reset_requested", len(BootReason))
+    # Neither of the two is in files of earlier versions.
+    later = {"crashed": int(message is not None), "panics": int(message is not None)} | saved
     return Progress(
         resets=integer(saved, "resets", MAX_TIME),
-        reset_requested=bool(integer(saved, "reset_requested", 2)),
+        reset_requested=BootReason(requested) if requested else None,
         panic_message=message,
         panic_deadline=integer(saved, "panic_deadline", MAX_TIME),
         console_line=line.encode("latin-1", "replace"),
+        crashed=bool(integer(later, "crashed", 2)),
+        panics=integer(later, "panics", MAX_TIME),
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from paradrive.cpu.ports import Memory
     from paradrive.cpu.vcpu import VcpuSnapshot
     from paradrive.devices.bus import Bus
+    from paradrive.devices.pvctl import BootReason
 
 EMPTY_PAGE = bytes(PAGE_SIZE)
 _STRETCH = 16 * PAGE_SIZE
@@ -28,13 +29,17 @@ class Progress(NamedTuple):
     """What the machine itself remembers of its guest."""
 
     resets: int
-    #: The guest has asked for a reset, which the next run begins with.
-    reset_requested: bool
+    #: Who has asked for a reset, which the next run begins with; None if nobody has.
+    reset_requested: BootReason | None
     #: What is known of a panic, and how many executed instructions end it if nothing else does.
     panic_message: str | None
     panic_deadline: int
     #: The line on the console which the guest has not ended.
     console_line: bytes
+    #: The guest has told of a crash since it was started.
+    crashed: bool
+    #: How often the kernel has panicked.
+    panics: int
 
 
 class SavedRam:
