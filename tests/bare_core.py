@@ -151,7 +151,7 @@ class BareCore:
     def power_on(self) -> None:
         """Reset the core, clear RAM and map RAM and device again; time goes on."""
         self.vcpu.reset()
-        self.ram.view[:] = bytes(RAM_SIZE)
+        self.ram.contents[:] = bytes(RAM_SIZE)
         self.bus.accesses.clear()
         tlb1 = self.vcpu.mmu.tlb1
         tlb1[0] = TlbEntry(epn=0, rpn=0, size=RAM_PAGE_SIZE)
@@ -165,12 +165,12 @@ class BareCore:
     def put(self, address: int, *words: int) -> None:
         """Write instructions or data to RAM."""
         data = b"".join(word.to_bytes(4, "big") for word in words)
-        self.ram.view[address : address + len(data)] = data
+        self.ram.contents[address : address + len(data)] = data
         self.vcpu.memory_changed()
 
     def word(self, address: int) -> int:
         """Read a word of RAM."""
-        return int.from_bytes(self.ram.view[address : address + 4], "big")
+        return int.from_bytes(self.ram.contents[address : address + 4], "big")
 
     def execute(self, *program: int, at: int = CODE, budget: int | None = None) -> RunExit:
         """Run a program from its first word on: as many instructions as it has words, or ``budget``."""
@@ -181,7 +181,7 @@ class BareCore:
     def snapshot(self) -> Callable[[], None]:
         """Return what brings core and RAM back to their present state."""
         snapshot, copy = self.vcpu.snapshot(), Ram(self.ram.base, self.ram.size)
-        copy.view[:] = self.ram.view
+        copy.contents[:] = self.ram.contents
 
         def restore() -> None:
             self.clock.clear()

@@ -53,7 +53,7 @@ def run_in_slices(engine: Literal["compiled", "reference"], sizes: list[int]) ->
 
 def _end(machine: Machine, console: bytes) -> End:
     (memory,) = machine.memories
-    digest = hashlib.sha256(memory.view).hexdigest()
+    digest = hashlib.sha256(memory.contents).hexdigest()
     registers = machine.vcpu.state.architectural()
     end = End(console, machine.vcpu.instructions, machine.clock.now(), registers, digest)
     machine.destroy()

@@ -100,7 +100,7 @@ def everything(core: BareCore) -> tuple[object, ...]:
         core.bus.accesses,
         core.vcpu.instructions,
         core.clock.now(),
-        bytes(core.ram.view),
+        bytes(core.ram.contents),
     )
 
 
@@ -132,7 +132,7 @@ def randomise(core: BareCore, seed: int, *, user: bool = False) -> None:
     core.state.msr = source.choice((0, MSR_FP, MSR_FP | MSR_ME, MSR_CE)) | (MSR_PR if user else 0)
     for number in range(32):
         core.state.fpr[number] = source.choice((*DOUBLES, source.getrandbits(64)))
-    core.ram.view[FILLED.start : FILLED.stop] = source.randbytes(len(FILLED))
+    core.ram.contents[FILLED.start : FILLED.stop] = source.randbytes(len(FILLED))
     for number in (*range(272, 280), 26, 27, 58, 59, 61, 62, 256):
         core.spr[number] = value()
     core.state.reserved, core.state.reservation = source.randrange(2), source.choice(ADDRESSES)

@@ -258,3 +258,106 @@ def test_timer_due_at_the_access_does_not_disturb_it(core: BareCore) -> None:
         core.execute(li(3, -1), mtspr(spr.TSR, 3))
         assert len(core.bus.accesses) <= 1
         core.bus.accesses.clear()
+
+
+# What a device does to the code that accesses it
+
+
+def write_outside(core: BareCore, address: int, *words: int) -> None:
+    """Write to RAM as a device does."""
+    data = b"".join(word.to_bytes(4, "big") for word in words)
+    core.ram.contents[address : address + len(data)] = data
+    core.vcpu.memory_written(address, len(data))
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize(("access", "base_after"), ACCESSES)
+def test_access_is_completed_although_the_device_overwrites_its_instruction(
+    core: BareCore, access: int, base_after: int, warm: bool
+) -> None:
+    begin(core, access, warm=warm)
+    core.bus.on_access = lambda: write_outside(core, CODE + 4, NOP, insn("lwz", rT=8, rA=9))
+    core.gpr[9] = DEVICE + 0x20
+    assert core.vcpu.run(2) is RunExit.BUDGET
+    check_done(core, base_after)
+    core.bus.on_access = lambda: None
+    core.vcpu.run(1)
+    # What stands there now is executed, and gets an answer of its own.
+    assert core.bus.accesses[1:] == [(DEVICE_PHYSICAL + 0x20, 4, None)]
+    assert core.gpr[8] == 0x81828384
+    core.state.pc = CODE
+    core.vcpu.run(2)
+    assert len(core.bus.accesses) == 2
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("place", [CODE, CODE + 4, CODE + 8])
+@pytest.mark.parametrize(("access", "base_after"), ACCESSES)
+def test_access_is_made_once_although_the_device_sets_a_breakpoint(
+    core: BareCore, access: int, base_after: int, place: int, warm: bool
+) -> None:
+    begin(core, access, warm=warm)
+    reached: list[int] = []
+    core.bus.on_access = lambda: core.vcpu.set_breakpoint(place, lambda: reached.append(core.state.pc))
+    core.vcpu.run(3)
+    check_done(core, base_after)
+    assert reached == ([CODE + 8] if place == CODE + 8 else [])
+    assert core.gpr[6] == 1
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize(("access", "base_after"), ACCESSES)
+def test_access_is_made_once_although_the_device_changes_the_map(
+    core: BareCore, access: int, base_after: int, warm: bool
+) -> None:
+    begin(core, access, warm=warm)
+    core.bus.on_access = core.vcpu.memory_changed
+    core.vcpu.run(3)
+    check_done(core, base_after)
+    assert core.gpr[6] == 1
+
+
+def test_code_written_from_outside_is_executed(core: BareCore) -> None:
+    core.execute(li(6, 1), li(7, 1))
+    write_outside(core, CODE, li(6, 2))
+    core.state.pc = CODE
+    core.vcpu.run(2)
+    assert (core.gpr[6], core.gpr[7]) == (2, 1)
+
+
+def test_ram_written_from_outside_is_restored(core: BareCore) -> None:
+    core.put(CODE, li(6, 1))
+    core.put(DATA, 7)
+    core.state.pc = CODE
+    restore = core.snapshot()
+    for _ in range(3):
+        core.vcpu.run(1)
+        write_outside(core, CODE, li(6, 2))
+        write_outside(core, DATA, 8)
+        core.state.pc = CODE
+        core.vcpu.run(1)
+        assert core.gpr[6] == 2
+        restore()
+        assert (core.word(CODE), core.word(DATA)) == (li(6, 1), 7)
+        core.vcpu.run(1)
+        assert core.gpr[6] == 1
+        restore()
+
+
+def test_device_that_raises_leaves_a_core_that_can_be_restored(core: BareCore) -> None:
+    begin(core, insn("stw", rS=3, rA=4), warm=True)
+    restore = core.snapshot()
+
+    def fail() -> None:
+        write_outside(core, CODE + 4, li(6, 2))
+        raise RuntimeError
+
+    core.bus.on_access = fail
+    with pytest.raises(RuntimeError):
+        core.vcpu.run(10)
+    restore()
+    core.bus.on_access = lambda: None
+    core.bus.accesses.clear()
+    core.vcpu.run(3)
+    check_done(core, DEVICE)
+    assert core.gpr[6] == 1

@@ -59,7 +59,7 @@ def start_garbage(core: BareCore, seed: int, *, user: bool) -> None:
     source = random.Random(seed)
     for number in (spr.MAS0, spr.MAS1, spr.MAS2, spr.MAS3):
         core.spr[number] = source.choice((source.getrandbits(32), source.choice(ADDRESSES)))
-    core.ram.view[CODE : CODE + PAGE] = garbage(seed)
+    core.ram.contents[CODE : CODE + PAGE] = garbage(seed)
     core.state.pc = CODE + 4 * source.randrange(PAGE // 4)
 
 

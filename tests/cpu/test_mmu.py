@@ -339,7 +339,7 @@ def test_write_that_crosses_into_a_forbidden_page_changes_nothing(core: BareCore
         assert access(core, PLACE + offset, mnemonic) == DSI
         assert core.spr[spr.DEAR] & -PAGE == PLACE + PAGE
         assert core.gpr[4] == PLACE + offset
-        assert bytes(core.ram.view[DATA : DATA + 2 * PAGE]) == bytes(2 * PAGE)
+        assert bytes(core.ram.contents[DATA : DATA + 2 * PAGE]) == bytes(2 * PAGE)
 
 
 def test_multiple_that_crosses_into_a_missing_page_changes_nothing(core: BareCore) -> None:

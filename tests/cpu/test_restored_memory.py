@@ -24,22 +24,22 @@ def test_stored_pages_of_all_blocks_return(engine: str) -> None:
     memories = [Ram(FIRST, SIZE), Ram(SECOND, SIZE)]
     for memory in memories:
         bus.map_memory(memory)
-        memory.view[:] = bytes(range(256)) * (SIZE // 256)
+        memory.contents[:] = bytes(range(256)) * (SIZE // 256)
     vcpu = Vcpu(CPU_MODELS["e500v2"], bus, Clock(), engine=engine)
-    contents = [bytes(memory.view) for memory in memories]
+    contents = [bytes(memory.contents) for memory in memories]
     snapshot, copies = vcpu.snapshot(), [SavedRam(memory) for memory in memories]
     for _ in range(2):
         for memory in memories:
-            memory.view[0x1FFF] = memory.view[0x2000] = memory.view[0x3000] = 0xEE
-            vcpu.note_written(memory.base + 0x1FFF, 2)
+            memory.contents[0x1FFF] = memory.contents[0x2000] = memory.contents[0x3000] = 0xEE
+            vcpu.memory_written(memory.base + 0x1FFF, 2)
         # One that nothing has changed, and one that is not RAM, or not any more.
-        vcpu.note_written(FIRST, 4)
-        vcpu.note_written(NOWHERE, 4)
+        vcpu.memory_written(FIRST, 4)
+        vcpu.memory_written(NOWHERE, 4)
         vcpu.restore(snapshot, zip(memories, copies, strict=True))
         for memory, before in zip(memories, contents, strict=True):
-            assert memory.view[:0x3000] == before[:0x3000]
+            assert memory.contents[:0x3000] == before[:0x3000]
             # It was not said to be stored to.
-            assert memory.view[0x3000] == 0xEE
+            assert memory.contents[0x3000] == 0xEE
         assert not vcpu.stored_pages
 
 

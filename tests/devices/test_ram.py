@@ -10,14 +10,14 @@ from paradrive.devices.ram import Ram
 
 def test_contents_start_as_zeros_and_are_writable() -> None:
     ram = Ram(0x1000, 0x2000)
-    assert bytes(ram.view) == bytes(0x2000)
-    ram.view[5] = 7
-    assert ram.view[5] == 7
+    assert bytes(ram.contents) == bytes(0x2000)
+    ram.contents[5] = 7
+    assert ram.contents[5] == 7
 
 
 def test_host_address_is_where_the_view_lies() -> None:
     ram = Ram(0, 0x1000)
-    ram.view[0x10:0x14] = b"boot"
+    ram.contents[0x10:0x14] = b"boot"
     assert ctypes.string_at(ram.host_address + 0x10, 4) == b"boot"
 
 

@@ -105,7 +105,7 @@ def test_double_is_loaded_from_and_stored_to_the_effective_address(
     core: BareCore, mnemonic: str, fields: dict[str, int], address: int, updated: bool
 ) -> None:
     core.execute(insn(mnemonic.replace("l", "st", 1), frS=1, **fields))
-    assert bytes(core.ram.view[address : address + 8]) == PATTERN.to_bytes(8, "big")
+    assert bytes(core.ram.contents[address : address + 8]) == PATTERN.to_bytes(8, "big")
     assert core.gpr[3] == (address if updated else DATA)
     core.gpr[3] = DATA
     core.execute(insn(mnemonic, frT=2, **fields))

@@ -62,7 +62,7 @@ def test_load_may_overwrite_its_base(core: BareCore) -> None:
 def test_unaligned_words_are_accessed_byte_by_byte(core: BareCore, offset: int) -> None:
     core.gpr[3], core.gpr[4] = 0x01020304, DATA + offset
     core.execute(insn("stw", rS=3, rA=4), insn("lwz", rT=5, rA=4))
-    assert bytes(core.ram.view[DATA : DATA + 8]) == (bytes(offset) + b"\1\2\3\4").ljust(8, b"\0")
+    assert bytes(core.ram.contents[DATA : DATA + 8]) == (bytes(offset) + b"\1\2\3\4").ljust(8, b"\0")
     assert core.gpr[5] == 0x01020304
 
 
@@ -156,10 +156,10 @@ def test_interrupt_ends_the_reservation(core: BareCore) -> None:
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_dcbz_clears_the_block_around_its_address(engine: str, model: str, size: int) -> None:
     core = BareCore(engine, model)
-    core.ram.view[DATA : DATA + 256] = b"\xff" * 256
+    core.ram.contents[DATA : DATA + 256] = b"\xff" * 256
     core.gpr[4] = DATA + 128 + 17
     core.execute(insn("dcbz", rB=4))
-    cleared = bytes(core.ram.view[DATA : DATA + 256])
+    cleared = bytes(core.ram.contents[DATA : DATA + 256])
     assert cleared == b"\xff" * 128 + bytes(size) + b"\xff" * (128 - size)
 
 
@@ -169,7 +169,7 @@ def test_other_cache_instructions_change_nothing(core: BareCore, mnemonic: str) 
     core.gpr[4] = DATA + 17
     core.execute(insn(mnemonic, rB=4))
     assert core.interrupt is None
-    assert bytes(core.ram.view[DATA : DATA + 64]) == b"\xff" * 64
+    assert bytes(core.ram.contents[DATA : DATA + 64]) == b"\xff" * 64
 
 
 @pytest.mark.parametrize("mnemonic", ["dcbt", "dcbtst", "icbt", "dcba"])

@@ -29,7 +29,7 @@ class Memory:
     host_address: int = 0
 
     def __post_init__(self) -> None:
-        self.view = memoryview(bytearray(self.size))
+        self.contents = memoryview(bytearray(self.size))
 
 
 def kernel_of(size: int, start: int = 0, data: bytes = b"\x48\0\0\0") -> Kernel:
@@ -122,12 +122,12 @@ def test_ram_that_cannot_hold_all_is_an_error_that_names_what(
 
 def test_load_writes_data_and_clears_the_rest(ppce500: bytes) -> None:
     images = boot(ppce500, kernel=kernel_of(0x100, start=0x1000, data=b"kernel"))
-    images.ram.view[:0x2000] = b"\xff" * 0x2000
+    images.ram.contents[:0x2000] = b"\xff" * 0x2000
     images.load()
-    assert bytes(images.ram.view[0xFFF:0x1101]) == b"\xff" + b"kernel".ljust(0x100, b"\0") + b"\xff"
+    assert bytes(images.ram.contents[0xFFF:0x1101]) == b"\xff" + b"kernel".ljust(0x100, b"\0") + b"\xff"
     assert images.initrd is not None
     for image in (images.initrd, images.device_tree):
-        assert bytes(images.ram.view[image.address : image.end]) == image.contents
+        assert bytes(images.ram.contents[image.address : image.end]) == image.contents
 
 
 def test_kernel_is_entered_as_epapr_says(ppce500: bytes) -> None:

@@ -155,7 +155,7 @@ class Half:
     def memory(self) -> bytes:
         ram = self.machine.bus.memory_at(0)
         assert ram is not None
-        return bytes(ram.view)
+        return bytes(ram.contents)
 
 
 class Lockstep:

@@ -83,7 +83,7 @@ def test_two_runs_are_identical(boot: Boot) -> None:
         outcome = run(machine)
         memory = machine.bus.memory_at(0)
         assert memory is not None
-        return outcome, machine.vcpu.instructions, machine.clock.now(), hash(bytes(memory.view))
+        return outcome, machine.vcpu.instructions, machine.clock.now(), hash(bytes(memory.contents))
 
     assert fingerprint() == fingerprint()
 
@@ -148,12 +148,12 @@ def test_reset_restores_images_devices_and_core(boot: Boot) -> None:
     entered = machine.vcpu.state.pc, [machine.vcpu.state.gpr[number] for number in range(32)]
     memory = machine.bus.memory_at(0)
     assert memory is not None
-    loaded = bytes(memory.view[: machine.kernel.end])
+    loaded = bytes(memory.contents[: machine.kernel.end])
     run(machine, budget=1000)
-    assert bytes(memory.view[: machine.kernel.end]) != loaded
+    assert bytes(memory.contents[: machine.kernel.end]) != loaded
     machine.reset(BootReason.HOST_RESET)
     assert (machine.vcpu.state.pc, machine.vcpu.state.gpr[3]) == (entered[0], entered[1][3])
-    assert bytes(memory.view[: machine.kernel.end]) == loaded
+    assert bytes(memory.contents[: machine.kernel.end]) == loaded
     assert machine.devices[PVCTL].read(0x0C, 4) == 0
 
 

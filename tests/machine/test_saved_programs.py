@@ -159,7 +159,7 @@ def test_ram_has_the_size_that_was_asked_for_whatever_the_tree_says_of_it(
     source = f'/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi" / {{ {memory_node} }};'
     machine = boot("li 6, 0x3000 ; stw 6, 0(6) ; b .", compile_tree(source), memory_size=memory_size)
     machine.run(3, reset_limit=0)
-    machine.memories[0].view[-4:] = b"last"
+    machine.memories[0].contents[-4:] = b"last"
     for _ in range(2):
         loaded, _ = saved_and_loaded(machine, tmp_path / "state", "reference")
         assert [(memory.base, memory.size) for memory in loaded.memories] == [(0, memory_size)]

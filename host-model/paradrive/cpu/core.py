@@ -30,7 +30,7 @@ from paradrive.cpu.timers import Timers
 from paradrive.isa import spr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Set
 
     from paradrive.cpu.clock import Clock
     from paradrive.cpu.models import CpuModel
@@ -78,6 +78,8 @@ class Core:
         self.before_store: Callable[[int], None] = lambda _page: None
         #: The physical pages of RAM that have been stored to since the set was cleared last.
         self.stored_pages: set[int] = set()
+        #: The physical pages that hold decoded code; the engine keeps its own set here.
+        self.code_pages: Set[int] = frozenset()
         self.flushed: Callable[[TlbEntry | None], None] = lambda _entry: None
         self.process_changed: Callable[[], None] = lambda: None
         self.unimplemented: Counter[str] = Counter()
@@ -171,7 +173,7 @@ class Core:
             pages = self.writable
         else:
             pages = self.readable if access is Access.READ else self.executable
-        page = (None, physical) if memory is None else (memory.view, physical - memory.base)
+        page = (None, physical) if memory is None else (memory.contents, physical - memory.base)
         if len(pages) >= PAGES:
             pages.clear()
         pages[address >> 12] = page

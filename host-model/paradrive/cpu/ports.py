@@ -18,13 +18,13 @@ PAGE_SIZE = 4096
 class Memory(Protocol):
     """A block of guest RAM, aligned to pages.
 
-    ``base`` is its physical address, ``size`` its length in bytes, ``view`` its contents as a
+    ``base`` is its physical address, ``size`` its length in bytes, ``contents`` what it holds, as a
     writable memoryview of format 'B', ``host_address`` where these lie in this process.
     """
 
     base: int
     size: int
-    view: memoryview
+    contents: memoryview
     host_address: int
 
 

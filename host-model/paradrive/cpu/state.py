@@ -21,6 +21,8 @@ MSR_FE0, MSR_FE1, MSR_UCLE = 1 << 11, 1 << 8, 1 << 26
 #: Reasons why compiled code or the run loop must look up, as bits of ``pending``.
 PENDING_EXTERNAL, PENDING_DECREMENTER, PENDING_FIXED_INTERVAL, PENDING_WATCHDOG = 1, 2, 4, 8
 PENDING_STOP, PENDING_WAIT, PENDING_RESET = 16, 32, 64
+#: Something waits for the present instruction to be complete; never set between two runs.
+PENDING_SYNCHRONIZE = 128
 
 
 class Translation(ctypes.Structure):

@@ -10,7 +10,14 @@ from paradrive.cpu import saved_core
 from paradrive.cpu.core import Core
 from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.cpu.reference import Reference
-from paradrive.cpu.state import PENDING_RESET, PENDING_STOP, PENDING_WAIT, CoreState, offset_of
+from paradrive.cpu.state import (
+    PENDING_RESET,
+    PENDING_STOP,
+    PENDING_SYNCHRONIZE,
+    PENDING_WAIT,
+    CoreState,
+    offset_of,
+)
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -105,11 +112,11 @@ class ReferenceEngine:
             start = number * PAGE_SIZE - ram.base
             if not 0 <= start < ram.size:
                 continue
-            page = copy.view[start : start + PAGE_SIZE]
-            if bytes(ram.view[start : start + PAGE_SIZE]) == bytes(page):
+            page = copy.contents[start : start + PAGE_SIZE]
+            if bytes(ram.contents[start : start + PAGE_SIZE]) == bytes(page):
                 unchanged.append(number)
             else:
-                ram.view[start : start + PAGE_SIZE] = page
+                ram.contents[start : start + PAGE_SIZE] = page
         return unchanged
 
 
@@ -149,6 +156,11 @@ class Vcpu:
         self._end = 0
         self._skipped = 0
         self._last_snapshot: VcpuSnapshot | None = None
+        self._is_executing = False
+        #: What waits for the present instruction to be complete, in its order and each once.
+        self._deferred: dict[Callable[[], None], None] = {}
+        #: The pages written from outside whose decoded code is to go then.
+        self._code_written: set[int] = set()
         clock.read = self._now
         clock.rearm = self._rearm
         self.engine = self._make_engine(engine)
@@ -195,10 +207,43 @@ class Vcpu:
         self.core.reset()
         self.engine.forget()
 
+    def between_instructions(self, action: Callable[[], None]) -> None:
+        """Call ``action`` now, or, from within an instruction's access to a device, once that is complete.
+
+        What an access has been answered, the instruction that made it must get: until then what is known
+        of its translation and of its decoded form stays.
+        """
+        if not self._is_executing:
+            action()
+            return
+        self._deferred[action] = None
+        self.state.pending |= PENDING_SYNCHRONIZE
+
     def memory_changed(self) -> None:
-        """Tell that RAM was written from outside the CPU, or that the bus maps something else now."""
+        """Tell that the bus maps something else now, or that any RAM was written from outside the CPU."""
+        self.between_instructions(self._forget_memory)
+
+    def _forget_memory(self) -> None:
         self.core.flush_translations()
         self.engine.forget()
+
+    def memory_written(self, address: int, size: int) -> None:
+        """Tell that RAM was written from outside the CPU: ``size`` bytes from a physical address.
+
+        A snapshot brings back what was there. Decoded code of these pages goes when the present
+        instruction is complete.
+        """
+        core = self.core
+        for page in range(address // PAGE_SIZE, -(-(address + size) // PAGE_SIZE)):
+            core.stored_pages.add(page)
+            if page in core.code_pages:
+                self._code_written.add(page)
+                self.between_instructions(self._forget_written_code)
+
+    def _forget_written_code(self) -> None:
+        for page in self._code_written:
+            self.core.note_store(page)
+        self._code_written.clear()
 
     def devices_changed(self) -> None:
         """Tell that something else performs the accesses to devices on the bus now."""
@@ -211,12 +256,12 @@ class Vcpu:
         at one address are called in the order in which they were set. ``restore`` removes all breakpoints.
         """
         self.core.breakpoints.set(address, action)
-        self.core.flush_translations()
+        self.between_instructions(self.core.flush_translations)
 
     def remove_breakpoint(self, address: int, action: Callable[[], None]) -> None:
         """Do not call ``action`` at this effective address any more."""
         self.core.breakpoints.remove(address, action)
-        self.core.flush_translations()
+        self.between_instructions(self.core.flush_translations)
 
     @property
     def stored_pages(self) -> set[int]:
@@ -226,13 +271,6 @@ class Vcpu:
         each store takes longer than to look for a change at the next restore.
         """
         return self.core.stored_pages
-
-    def note_written(self, address: int, size: int) -> None:
-        """Note for `restore` that RAM was written from outside, ``size`` bytes from a physical address.
-
-        Code that has been decoded there stays, until a reset or `memory_changed`; one must come before a run.
-        """
-        self.core.stored_pages.update(range(address // PAGE_SIZE, -(-(address + size) // PAGE_SIZE)))
 
     def snapshot(self) -> VcpuSnapshot:
         """Return the present state, and start to note anew which pages are stored to."""
@@ -256,6 +294,7 @@ class Vcpu:
         cleared.
         """
         core, mmu = self.core, self.core.mmu
+        self._synchronize()  # where a device has raised, what it had deferred still waits
         unchanged = self._restore_pages(memories)
         core.breakpoints.clear()
         self.state.bytes[:_REGISTERS_SIZE] = snapshot.registers
@@ -334,11 +373,24 @@ class Vcpu:
                 if now >= self._end:
                     return RunExit.BUDGET
                 self._rearm()
-            self.engine.execute()
+            self._is_executing = True
+            try:
+                self.engine.execute()
+            finally:
+                self._is_executing = False
+
+    def _synchronize(self) -> None:
+        """Do what has waited for an instruction to be complete."""
+        self.state.pending &= ~PENDING_SYNCHRONIZE
+        deferred, self._deferred = self._deferred, {}
+        for action in deferred:
+            action()
 
     def _attend(self) -> RunExit | None:
         """Act on ``state.pending``: take an interrupt, or tell why the run ends."""
         state = self.state
+        if state.pending & PENDING_SYNCHRONIZE:
+            self._synchronize()
         if state.pending & PENDING_STOP:
             state.pending &= ~PENDING_STOP
             return RunExit.STOPPED

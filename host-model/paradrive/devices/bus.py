@@ -131,7 +131,7 @@ class Bus:
             return partial(self._read_hole, address, size)
         offset = address - region.base
         if not isinstance(region.target, Device):
-            return partial(_read_memory, region.target.view, offset, size)
+            return partial(_read_memory, region.target.contents, offset, size)
         device, trace = region.target, self._trace
         read = device.reader(offset, size)
         if trace is None or device in self._untraced:
@@ -152,7 +152,7 @@ class Bus:
             return partial(self._write_hole, address, size)
         offset = address - region.base
         if not isinstance(region.target, Device):
-            return partial(_write_memory, region.target.view, offset, size)
+            return partial(_write_memory, region.target.contents, offset, size)
         device, trace = region.target, self._trace
         write = device.writer(offset, size)
         if trace is None or device in self._untraced:

@@ -25,4 +25,8 @@ class Ram:
             raise ValueError(f"RAM at {base:#x}, size {size:#x}: {problem}") from None
         self.base = base
         self.size = size
-        self.view = memoryview(self._mapping)
+        #: What the core, the loader and snapshots write. Everybody else writes through ``Dma``, or
+        #: ``Machine.write_memory``: the core must know of it.
+        self.contents = memoryview(self._mapping)
+        #: The same, to look at.
+        self.view = self.contents.toreadonly()

@@ -20,7 +20,7 @@ class GuestMemory:
         if size < 0 or memory is None or address + size > memory.base + memory.size:
             raise ValueError(f"no RAM holds the {size} bytes from physical address {address:#x}")
         offset = address - memory.base
-        return memory.view[offset : offset + size]
+        return memory.contents[offset : offset + size]
 
     def read(self, address: int, size: int) -> bytes:
         """Return ``size`` bytes from a physical address; ValueError unless one RAM block holds them."""
@@ -29,8 +29,7 @@ class GuestMemory:
     def write(self, address: int, data: bytes) -> None:
         """Write to a physical address; ValueError unless one RAM block holds all of it."""
         self._view(address, len(data))[:] = data
-        self._machine.vcpu.note_written(address, len(data))
-        self._machine.vcpu.memory_changed()
+        self._machine.vcpu.memory_written(address, len(data))
 
     def physical(self, address: int) -> int | None:
         """Return the physical address to which the TLBs now translate the supervisor's ``address``.

@@ -97,7 +97,7 @@ class BootImages(NamedTuple):
 
     def _store(self, address: int, contents: bytes | memoryview) -> None:
         offset = address - self.ram.base
-        self.ram.view[offset : offset + len(contents)] = contents
+        self.ram.contents[offset : offset + len(contents)] = contents
 
     def _initial_mapping_size(self) -> int:
         """Return the smallest page size (a power of 4 KiB) that covers all from 0 to the tree's end."""

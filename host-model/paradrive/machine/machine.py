@@ -125,7 +125,7 @@ class Machine(RunLoop):
         self.begin_anew()
         self.images.load()
         for address, size in self.images.ranges():
-            self.vcpu.note_written(address, size)
+            self.vcpu.memory_written(address, size)
         self.images.enter(self.vcpu)
 
     def reset(self, reason: BootReason) -> None:

@@ -51,18 +51,18 @@ class SavedRam:
     def __init__(self, memory: Memory) -> None:
         self.base, self.size = memory.base, memory.size
         self._mapping, self.host_address = reserve(memory.size, sparse=True)
-        self.view = memoryview(self._mapping)
+        self.contents = memoryview(self._mapping)
         #: The physical numbers of the pages that are not empty.
         self.page_numbers: set[int] = set()
         for number, page in copy_pages([memory]).items():
             self.page_numbers.add(number)
             offset = number * PAGE_SIZE - self.base
-            self.view[offset : offset + PAGE_SIZE] = page
+            self.contents[offset : offset + PAGE_SIZE] = page
 
     def page(self, number: int) -> bytes:
         """Return the contents of the page of this physical number, which lies in the block."""
         offset = number * PAGE_SIZE - self.base
-        return bytes(self.view[offset : offset + PAGE_SIZE])
+        return bytes(self.contents[offset : offset + PAGE_SIZE])
 
 
 class MachineSnapshot(NamedTuple):
@@ -80,7 +80,7 @@ def copy_pages(memories: Iterable[Memory]) -> dict[int, bytes]:
     pages: dict[int, bytes] = {}
     for memory in memories:
         for start in range(0, memory.size, _STRETCH):
-            stretch = bytes(memory.view[start : start + _STRETCH])
+            stretch = bytes(memory.contents[start : start + _STRETCH])
             # Most of RAM is empty, and sixteen pages are looked at in half the time of each alone.
             if stretch != _EMPTY_STRETCH:
                 first = (memory.base + start) // PAGE_SIZE
@@ -114,4 +114,4 @@ def restore_pages(bus: Bus, numbers: Iterable[int], pages: Mapping[int, bytes]) 
             memory = bus.memory_at(address)
         if memory is not None:
             offset = address - memory.base
-            memory.view[offset : offset + PAGE_SIZE] = pages.get(number, EMPTY_PAGE)
+            memory.contents[offset : offset + PAGE_SIZE] = pages.get(number, EMPTY_PAGE)

@@ -76,7 +76,7 @@ class Target:
         for number, (name, instruction) in enumerate(LOOPS.items()):
             start = self._starts[name] = number * _PAGE
             for offset, word in ((0, instruction), (4, _BRANCH_BACK)):
-                self._ram.view[start + offset : start + offset + 4] = word.to_bytes(4, "big")
+                self._ram.contents[start + offset : start + offset + 4] = word.to_bytes(4, "big")
 
     def seconds(self, name: str, turns: int) -> float:
         """Return the time that so many turns of a loop take; BenchError when it does something else."""

@@ -85,11 +85,11 @@ class _UserMode:
         self._layout = layout
         self.output: bytes | None = None
 
-        self.ram.view[BASE : BASE + len(program.memory)] = program.memory
+        self.ram.contents[BASE : BASE + len(program.memory)] = program.memory
         for number in range(16):
             leave = store(0, _DOOR + number).to_bytes(4, "big") + word("rfi").to_bytes(4, "big")
             vector = _VECTORS + _VECTOR_SIZE * number
-            self.ram.view[vector : vector + len(leave)] = leave
+            self.ram.contents[vector : vector + len(leave)] = leave
             self.vcpu.state.spr[spr.IVOR0 + number] = _VECTOR_SIZE * number
         self.vcpu.state.spr[spr.IVPR] = _VECTORS
         tlb1 = self.vcpu.mmu.tlb1
@@ -124,7 +124,7 @@ class _UserMode:
         if gpr[0] == EXIT:
             return True
         if gpr[0] == WRITE:
-            self.output = bytes(self.ram.view[gpr[4] : gpr[4] + gpr[5]])
+            self.output = bytes(self.ram.contents[gpr[4] : gpr[4] + gpr[5]])
             gpr[3] = gpr[5]
         else:
             gpr[3] = 0
@@ -132,7 +132,7 @@ class _UserMode:
 
     def _handle(self, interrupt: int) -> None:
         """Do what the program's signal handler does on Linux: note the signal, leave the instruction out."""
-        self.ram.view[SIGNAL : SIGNAL + 4] = self._signal(interrupt).to_bytes(4, "big")
+        self.ram.contents[SIGNAL : SIGNAL + 4] = self._signal(interrupt).to_bytes(4, "big")
         self.vcpu.state.spr[spr.SRR0] += 4
 
     def _signal(self, interrupt: int) -> int:
@@ -159,10 +159,10 @@ class _UserMode:
             reached = layout.pads.index(state.pc) + 1
         words = [*state.gpr[:32], state.condition_register(), state.xer, state.lr, state.ctr, reached, signal]
         place = layout.result(number)
-        pack_into(f">{len(words)}I", self.ram.view, place, *words)
+        pack_into(f">{len(words)}I", self.ram.contents, place, *words)
         if layout.floating_point:
             doublewords = [*state.fpr, state.fpscr]
-            pack_into(f">{len(doublewords)}Q", self.ram.view, place + FLOATING, *doublewords)
+            pack_into(f">{len(doublewords)}Q", self.ram.contents, place + FLOATING, *doublewords)
 
 
 def run_program(program: Program, layout: Layout, core: str, engine: str = "compiled") -> bytes:
@@ -182,4 +182,4 @@ def run_cases(cases: Sequence[Case], program: Program, layout: Layout, core: str
     user_mode = _UserMode(program, layout, core, "reference")
     for number, case in enumerate(cases):
         user_mode.execute(case, number)
-    return bytes(user_mode.ram.view[BASE : layout.end])
+    return bytes(user_mode.ram.contents[BASE : layout.end])

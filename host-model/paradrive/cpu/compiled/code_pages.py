@@ -23,8 +23,8 @@ class CodePages:
         self._prepare = prepare
         self._arena, self._start = reserve(MAX_CODE_PAGES * _CODE_PAGE_STRIDE)
         self._made: dict[int, tuple[int, int]] = {}
-        #: The pages that may hold decoded code at present.
-        self._in_use: set[int] = set()
+        #: The pages that may hold decoded code at present; the set stays the same.
+        self.in_use: set[int] = set()
         #: The pages that have been made, and those that have been emptied, since `start_over`.
         self._lately_made: set[int] = set()
         self.emptied: set[int] = set()
@@ -34,7 +34,7 @@ class CodePages:
 
     def __contains__(self, page: int) -> bool:
         """Tell whether a page may hold decoded code."""
-        return page in self._in_use
+        return page in self.in_use
 
     def make(self, page: int, ram_address: int) -> int:
         """Return the decoded form of a page, an empty one if it has none; at most MAX_CODE_PAGES."""
@@ -42,18 +42,18 @@ class CodePages:
         if made is None:
             made = self._made[page] = self._start + len(self._made) * _CODE_PAGE_STRIDE, ram_address
             self._prepare(*made)
-        self._in_use.add(page)
+        self.in_use.add(page)
         self._lately_made.add(page)
         return made[0]
 
     def use(self, pages: Iterable[int]) -> None:
         """Note that pages which have been made are executed again."""
-        self._in_use.update(pages)
+        self.in_use.update(pages)
 
     def empty(self, pages: Iterable[int]) -> None:
         """Drop what has been decoded of these pages."""
-        for page in self._in_use.intersection(pages):
-            self._in_use.remove(page)
+        for page in self.in_use.intersection(pages):
+            self.in_use.remove(page)
             self.emptied.add(page)
             self._prepare(*self._made[page])
 
@@ -72,5 +72,5 @@ class CodePages:
     def clear(self) -> None:
         """Forget all pages; their places are given to others."""
         self._made.clear()
-        self._in_use.clear()
+        self.in_use.clear()
         self.start_over()

@@ -63,6 +63,7 @@ class Translations:
         self._filled: dict[int, Filled] = {}
         self._fetched: dict[int, Filled] = {}
         core.before_store = self._forget_code
+        core.code_pages = self._code_pages.in_use
         core.flushed = self._flush
         core.process_changed = self._flush_processes
         self.forget()
