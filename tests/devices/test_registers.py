@@ -102,6 +102,65 @@ def test_subclass_may_override_a_hook() -> None:
     assert cube.SQUARE == 27
 
 
+class Negating(Example):
+    """Hooks registers of its base: one that had no hooks, one of whose two it replaces, and an array."""
+
+    @Example.CONTROL.on_write
+    @Example.PARTIAL.on_write
+    def _write_negated(self, value: int) -> None:
+        self.CONTROL = ~value & 0xFFFFFFFF
+
+    @Example.SQUARE.on_write
+    def _write_as_it_is(self, value: int) -> None:
+        self.SQUARE = value
+
+    @Example.QUEUES.on_read
+    def _read_queue(self, index: int) -> int:
+        return 100 + index
+
+
+def test_subclass_hooks_registers_of_its_base_for_itself_alone() -> None:
+    for device, control, square, queue in ((Negating(), 0xFFFFFFFE, 6, 101), (Example(), 1, 26, 3)):
+        device.write(4, 4, 1)
+        device.write(0x18, 4, 5)
+        assert [device.read(offset, 4) for offset in (4, 0x18, 0x110)] == [control, square, queue]
+    device = Negating()
+    device.write(8, 4, 2)
+    assert (device.CONTROL, device.PARTIAL) == (0xFFFFFFFD, 0xABCD0000)
+
+
+def test_what_a_subclass_hooks_is_saved_and_reset_as_in_its_base() -> None:
+    device, other = Negating(), Negating()
+    device.write(4, 4, 1)
+    other.load(device.save())
+    assert other.CONTROL == 0xFFFFFFFE
+    other.reset()
+    assert (other.CONTROL, other.QUEUES) == (0x10, [3] * 6)
+
+
+def test_subclass_of_a_subclass_keeps_what_it_does_not_hook_itself() -> None:
+    class Third(Negating):
+        @Example.SQUARE.on_read
+        def _read_square_anew(self) -> int:
+            return self.SQUARE + 1000
+
+    third = Third()
+    third.write(0x18, 4, 5)
+    assert third.read(0x18, 4) == 1005
+    assert Negating().read(0x18, 4) == 1
+
+
+def test_register_of_another_class_cannot_be_hooked() -> None:
+    with pytest.raises(TypeError, match="CONTROL"):
+
+        class Stranger(RegisterDevice):
+            CONTROL = Register(0, RW, "A register that only has the same name.")
+
+            @Example.CONTROL.on_write
+            def _write(self, value: int) -> None:
+                pass
+
+
 def test_array_lies_where_its_dimensions_say() -> None:
     device = Example(queues=2)
     for index, offset in enumerate((0x100, 0x110, 0x200, 0x210)):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from paradrive.devices.device import Device, State
-from paradrive.devices.registers import Declaration, RegisterArray
+from paradrive.devices.registers import Declaration, RegisterArray, hook_inherited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +31,7 @@ class RegisterDevice(Device):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        hook_inherited(cls)
         by_name = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
         declarations = (value for value in by_name.values() if isinstance(value, Declaration))
         cls.registers = tuple(sorted(declarations, key=lambda register: register.offset))

@@ -4,6 +4,9 @@
 A device class declares each register once, as a class attribute; the attribute of the same name on an
 instance is the register's value, a plain int (or a list of ints for an array):
 
+    from paradrive.devices.register_device import RegisterDevice
+    from paradrive.devices.registers import RW, W1C, Fields, Register
+
     class Mask(Fields):
         RX = 1 << 0
         TX = 1 << 1
@@ -15,17 +18,19 @@ instance is the register's value, a plain int (or a list of ints for an array):
         @MASK.on_write
         def _write_mask(self, value: int) -> None:
             self.MASK = value
-            self.line.set(self.STATUS & value != 0)
+            self.interrupt.set(self.STATUS & value != 0)
 
 From the declaration follow the behaviour of accesses, reset, saved state, the names in traces and the
 documentation (``describe`` in register_device). Where storing a value is not all that an access does, a
 hook takes its place: ``on_read`` returns the value, ``on_write`` gets it and stores what is to be stored.
+A subclass may hook a register of its base (``@Example.STATUS.on_write``): it gets a declaration of its own.
 """
 
 from __future__ import annotations
 
 import abc
 import enum
+from copy import copy
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, TypeVar, overload
@@ -38,6 +43,8 @@ if TYPE_CHECKING:
     from paradrive.devices.register_device import RegisterDevice
 
 Hook = TypeVar("Hook", bound="Callable[..., int | None]")
+#: The attribute of a method that lists the declarations of base classes which it hooks, and how.
+_INHERITED = "_hooked_declarations"
 
 
 class Access(enum.Enum):
@@ -107,12 +114,18 @@ class Declaration(abc.ABC):
 
     def on_read(self, hook: Hook) -> Hook:
         """Let a method perform reads: of a register ``hook()``, of an array ``hook(index)``."""
-        self._read_hook = hook.__name__
-        return hook
+        return self._hook("_read_hook", hook)
 
     def on_write(self, hook: Hook) -> Hook:
         """Let a method perform writes: of a register ``hook(value)``, of an array ``hook(index, value)``."""
-        self._write_hook = hook.__name__
+        return self._hook("_write_hook", hook)
+
+    def _hook(self, direction: str, hook: Hook) -> Hook:
+        if hasattr(self, "name"):
+            # The class that declares this is complete: the method is a subclass', which must not change it.
+            vars(hook).setdefault(_INHERITED, []).append((self, direction))
+        else:
+            vars(self)[direction] = hook.__name__
         return hook
 
     @property
@@ -166,6 +179,20 @@ class Declaration(abc.ABC):
         if self.access is Access.W1C:
             return old & ~(value & self.writable)
         return old & ~self.writable | value & self.writable
+
+
+def hook_inherited(device: type) -> None:
+    """Give a class that hooks registers of its bases declarations of its own for them.
+
+    TypeError for a hook of a register that it does not have.
+    """
+    for name, method in tuple(vars(device).items()):
+        for hooked, direction in getattr(method, _INHERITED, ()):
+            if all(vars(base).get(hooked.name) is not hooked for base in device.__mro__[1:]):
+                raise TypeError(f"{device.__name__}.{name} hooks {hooked.name} of a class that is no base")
+            if hooked.name not in vars(device):
+                setattr(device, hooked.name, copy(getattr(device, hooked.name)))
+            vars(vars(device)[hooked.name])[direction] = name
 
 
 class Register(Declaration):
