@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from paradrive_tools.guest_build.paths import cache_directory
+from paradrive.cpu.user_cache import cache_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
+from paradrive.cpu.user_cache import cache_directory
 from paradrive.guest.agent_protocol import Answer, encode
 from paradrive.machine.inputs import InputError
 from paradrive_tools.agreement.variants import variants
@@ -27,7 +28,6 @@ from paradrive_tools.bench.process import (
 )
 from paradrive_tools.bench.qemu_guest import QemuGuest
 from paradrive_tools.cli import main
-from paradrive_tools.guest_build.paths import cache_directory
 
 if TYPE_CHECKING:
     from pathlib import Path

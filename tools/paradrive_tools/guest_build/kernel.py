@@ -13,11 +13,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paradrive.cpu.user_cache import cache_directory
 from paradrive_tools.guest_build.cache import ensure_directory
 from paradrive_tools.guest_build.command import CROSS_COMPILE, CROSS_COMPILER, run, run_logged
 from paradrive_tools.guest_build.configuration import KernelConfiguration, check_settings
+from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.freshness import refresh
-from paradrive_tools.guest_build.paths import cache_directory
 from paradrive_tools.guest_build.progress import progress
 from paradrive_tools.guest_build.source import source_version, unpack_source
 
@@ -62,15 +63,19 @@ def ensure_kernel(configuration: KernelConfiguration | str) -> Path:
         configuration = KernelConfiguration(configuration)
     kernel = configuration.directory / "kernel"
     compiler = Path(shutil.which(CROSS_COMPILER) or CROSS_COMPILER)
+    try:
+        cache = cache_directory()
+    except OSError as error:
+        raise BuildError(str(error.strerror)) from None
 
     def find_or_build() -> None:
         kernel.unlink(missing_ok=True)
-        cached = cache_directory() / cache_key(configuration)
+        cached = cache / cache_key(configuration)
         log = configuration.directory / "kernel.log"
         ensure_directory(cached, lambda directory, lock: _build(directory, lock, configuration, log))
         kernel.symlink_to(cached)
 
-    if kernel.is_symlink() and kernel.readlink().parent != cache_directory():
+    if kernel.is_symlink() and kernel.readlink().parent != cache:
         kernel.unlink()
     refresh(kernel, (configuration.source.archive, compiler, *configuration.files()), find_or_build)
     return kernel

@@ -12,7 +12,8 @@ import sys
 import time
 from functools import cache
 
-from paradrive_tools.guest_build.paths import TREE_SOURCES, cache_directory
+from paradrive.cpu.user_cache import cache_directory
+from paradrive_tools.guest_build.paths import TREE_SOURCES
 from paradrive_tools.lint.bounded_process import limit
 from paradrive_tools.lint.schema_protocol import REQUEST, Violation
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from paradrive import cpu, isa
 from paradrive.cpu.models import CPU_MODELS
+from paradrive.cpu.user_cache import cache_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -77,12 +78,6 @@ def _entry_offsets(image: bytes) -> list[int]:
     return [int.from_bytes(image[8 + 4 * n : 12 + 4 * n], "little") for n in range(len(ENTRIES))]
 
 
-def cache_directory() -> Path:
-    """Return where paradrive keeps what it builds, outside any checkout."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "paradrive"
-
-
 def _sources() -> Iterator[Path]:
     """Yield every file whose text can change the compiled code."""
     core, compiled = Path(cpu.__file__).parent, Path(__file__).parent
@@ -103,7 +98,10 @@ def _host_processor() -> str:
 
 
 def image_path(model_name: str) -> Path:
-    """Return where the image of this core for this processor and these sources is cached."""
+    """Return where the image of this core for this processor and these sources is cached.
+
+    OSError where the user has no directory for a cache.
+    """
     digest = hashlib.sha256(f"{model_name}\n{os.uname().machine}\n{_host_processor()}\n".encode())
     for path in _sources():
         digest.update(path.read_bytes())
@@ -112,14 +110,17 @@ def image_path(model_name: str) -> Path:
 
 def load(model_name: str) -> CompiledCode:
     """Return the compiled program of a core, compiling it if the cache has no sound image of it."""
-    path = image_path(model_name)
-    image = _read_image(path)
+    try:
+        path = image_path(model_name)
+    except OSError:  # without a directory for it, all that a cache saves is lost
+        path = None
+    image = None if path is None else _read_image(path)
     if image is None:
         # Imported only here: importing LLVM takes longer than a guest's whole boot.
         from paradrive.cpu.compiled.link import compile_image
 
         image = compile_image(CPU_MODELS[model_name])
-        if not _sources_have_changed():
+        if path is not None and not _sources_have_changed():
             _write_image(path, image)
     return CompiledCode(image)
 
