@@ -6,10 +6,13 @@ What it does with them is written down, as the compiled engine does in LLVM's la
 into an instruction shows the text, for example of ``add rT,rA,rB``::
 
     def bind(engine, word):
-        rA = word >> 16 & 0x1f
+        ...
+        t1 = word >> 0x10
+        t2 = t1 & 0x1f
+        rA = t2
         ...
         def execute(pc):
-            t1 = gpr[rA]
+            t3 = gpr[rA]
             ...
             return pc + 4 & 0xffffffff
         return execute

@@ -4,11 +4,17 @@
 ``guest`` is a guest that has booted, with its driver bound; each test gets it as it was then. Tests that need
 the same share one boot. ``@pytest.mark.guest`` says what a test needs:
 
-    @pytest.mark.guest(dtb="no-interrupt.dts", append="panic=1", modules=["extra.ko"])
+    import pytest
+    from paradrive.devices.pvctl import Feature
+
+    @pytest.mark.guest(dtb="no-interrupt.dts", append="panic=1")
+    def test_events_need_an_interrupt(guest, pvctl):
+        assert "panic=1" in guest.read("/proc/cmdline")
+        assert Feature.EVENTS not in pvctl.enabled
 
 Its arguments are those of ``paradrive.testing.booted.Recipe``, and ``dtb``: a blob, or a source, in the
-directory of the test or one that the ini option ``paradrive_dts_path`` names. Names of modules are relative
-to the test's directory. ``boot`` makes guests that have yet to boot.
+directory of the test or one that the ini option ``paradrive_dts_path`` names. ``modules=["extra.ko"]`` are
+loaded, too; their names are relative to the test's directory. ``boot`` makes guests that have yet to boot.
 
 A device model is a class that says what it is ``compatible`` with. The classes which a test's file defines or
 imports are for the tests of that file.

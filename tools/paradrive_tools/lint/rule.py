@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A rule of the linter: an identifier, a page that says why, a hint, and the check itself, in one place.
 
-@rule("reg-missing", Severity.ERROR, hint="Add reg = <address size>;")
-def reg_missing(subject: Subject) -> Iterator[Problem]:
-    \"\"\"A device has no reg.
+from paradrive_tools.lint.finding import Severity
+from paradrive_tools.lint.rule import Problem, rule
 
-    The page that ``paradrive lint --explain reg-missing`` prints.
-    \"\"\"
-    for node in subject.paravirtual_nodes:
-        if "reg" not in node.properties:
-            yield Problem(node, "has no reg, so its driver finds no registers")
+@rule("reg-missing", Severity.ERROR, hint="Add reg = <address size>;")
+def reg_missing(subject):
+\"\"\"A device has no reg.
+
+The page that ``paradrive lint --explain reg-missing`` prints.
+\"\"\"
+for node in subject.paravirtual_nodes:
+if "reg" not in node.properties:
+yield Problem(node, "has no reg, so its driver finds no registers")
 """
 
 from __future__ import annotations
