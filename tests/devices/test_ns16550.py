@@ -14,6 +14,7 @@ DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR = range(8)
 FCR = IIR
 RDI, THRI, RLSI, MSI = 1, 2, 4, 8
 DLAB, RTS, OUT2, LOOPBACK = 0x80, 0x02, 0x08, 0x10
+BREAK, ERROR_IN_FIFO = 0x10, 0x80
 FIFO_ENABLE, CLEAR_RECEIVER, TRIGGER_8 = 0x01, 0x02, 0x80
 NONE, MODEM, TRANSMITTER, RECEIVED, LINE_STATUS, TIMEOUT = 0x1, 0x0, 0x2, 0x4, 0x6, 0xC
 
@@ -263,6 +264,64 @@ def test_modem_status_tells_changes_once(port: Port) -> None:
     assert port[MSR] == 0x04
 
 
+@pytest.mark.parametrize("fifo_control", [0, FIFO_ENABLE])
+def test_break_is_told_with_its_character(port: Port, fifo_control: int) -> None:
+    port[FCR], port[MCR], port[IER] = fifo_control, RTS | OUT2, RDI | RLSI
+    port.uart.receive(b"a")
+    port.uart.receive_break()
+    port.uart.receive(b"b")
+    assert not port[LSR] & BREAK
+    assert port[DATA] == ord("a")
+    assert port.cause() == LINE_STATUS
+    assert port[LSR] & (BREAK | 1) == BREAK | 1
+    # Told once, although the character is still there.
+    assert not port[LSR] & BREAK
+    assert port.cause() in (RECEIVED, TIMEOUT)
+    assert [port[DATA], port[DATA]] == [0, ord("b")]
+    assert not port[LSR] & 1
+
+
+def test_break_behind_other_characters_is_an_error_in_the_fifo(receiver: Port) -> None:
+    receiver.uart.receive(b"a")
+    receiver.uart.receive_break()
+    assert receiver[LSR] & ERROR_IN_FIFO
+    # Reading clears it only when no error follows.
+    assert receiver[LSR] & ERROR_IN_FIFO
+    receiver[DATA]
+    assert receiver[LSR] & (BREAK | ERROR_IN_FIFO) == BREAK | ERROR_IN_FIFO
+    assert not receiver[LSR] & (BREAK | ERROR_IN_FIFO)
+
+
+def test_break_interrupts_only_if_line_status_is_enabled(receiver: Port) -> None:
+    receiver[IER] = 0
+    receiver.uart.receive_break()
+    assert not receiver.line.level
+    receiver[IER] = RLSI
+    assert receiver.line.level
+    receiver[LSR]
+    assert not receiver.line.level
+
+
+def test_cleared_fifo_holds_no_error(receiver: Port) -> None:
+    receiver.uart.receive(b"a")
+    receiver.uart.receive_break()
+    receiver[FCR] = FIFO_ENABLE | CLEAR_RECEIVER
+    assert receiver[LSR] == 0x60
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_saved_break_is_told_after_loading(receiver: Port, read: int) -> None:
+    receiver.uart.receive(b"x")
+    receiver.uart.receive_break()
+    for _ in range(read):
+        receiver[DATA]
+    other = Port()
+    other.uart.load(json.loads(json.dumps(receiver.uart.save())))
+    for _ in range(read, 1):
+        other[DATA]
+    assert other[LSR] & BREAK
+
+
 def test_reset_keeps_input_that_was_not_received(receiver: Port) -> None:
     receiver.uart.receive(bytes(16) + b"later")
     receiver.uart.reset()
@@ -293,7 +352,7 @@ def test_saved_state_restores_the_transmitter_interrupt(port: Port) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"fifo": [0] * 17}, {"fifo": [256]}, {"input": "text"}, {"input": [-1]}, {"empty_unreported": []}],
+    [{"fifo": [0] * 17}, {"fifo": [257]}, {"input": "text"}, {"input": [-1]}, {"empty_unreported": []}],
 )
 def test_malformed_state_is_refused(port: Port, change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="ns16550: saved state"):
@@ -321,7 +380,9 @@ def test_no_sequence_of_accesses_raises_and_the_line_agrees_with_iir(
     accesses: list[tuple[bool, int, int, int]], data: bytes
 ) -> None:
     port = Port()
-    port.uart.receive(data)
+    port.uart.receive(data[:20])
+    port.uart.receive_break()
+    port.uart.receive(data[20:])
     for is_write, offset, size, value in accesses:
         if is_write:
             port.uart.write(offset, size, value)

@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive.devices.pvctl import ALL_FEATURES, Command, CrashKind, Event, Feature, ResetKind, Status
+from paradrive.devices.pvctl import (
+    ALL_FEATURES,
+    BootReason,
+    Command,
+    CrashKind,
+    Event,
+    Feature,
+    ResetKind,
+    Status,
+)
 from paradrive.machine.outcome import Panicked, ResetLimit
+from paradrive.machine.run_loop import OnPanic
 from paradrive_tools.guest_build.cache import locked
 from paradrive_tools.guest_build.driver import PVCTL
 from paradrive_tools.guest_build.freshness import refresh
@@ -56,6 +66,14 @@ def test_panic_is_reported_before_the_guest_restarts(boot: Boot) -> None:
         Command.CRASH(argument=CrashKind.PANICKED),
         Command.RESET(argument=ResetKind.COLD),
     ]
+
+
+@pytest.mark.parametrize(("panic", "on_panic"), [(-1, OnPanic.CONTINUE), (0, OnPanic.RESET)])
+def test_next_boot_is_told_of_the_panic(boot: Boot, panic: int, on_panic: OnPanic) -> None:
+    guest = boot(append=f"act=panic panic={panic}")
+    assert isinstance(guest.machine.run(4 * BUDGET, reset_limit=1, on_panic=on_panic), Panicked)
+    assert guest.machine.panics == 2
+    assert guest.pvctl.read(type(guest.pvctl).BOOT_REASON.offset, 4) == BootReason.AFTER_CRASH
 
 
 @pytest.mark.guest(append="panic=-1")

@@ -28,6 +28,14 @@ def test_poweroff_reaches_the_device(guest: BootedGuest, pvctl: Pvctl) -> None:
     assert "reboot: Power down" in guest.console
 
 
+def test_guest_that_the_host_resets_boots_again(guest: BootedGuest) -> None:
+    guest.write("/left-behind", "something")
+    guest.reset()
+    assert guest.read(f"{DRIVER}/{NAME}/boot_reason") == "host-reset\n"
+    with pytest.raises(RequestRefusedError, match="ENOENT"):
+        guest.read("/left-behind")
+
+
 def test_restart_reaches_the_device(guest: BootedGuest, pvctl: Pvctl) -> None:
     assert guest.run("reboot").outcome == ResetLimit(0)
     assert pvctl.commands == [Command.RESET(argument=ResetKind.COLD)]

@@ -3,8 +3,8 @@
 
 Source: National Semiconductor PC16550D data sheet (1995), section 8 "Registers". Characters take no
 guest time: the transmitter is always empty, and input that is there has arrived as a whole, so the
-character timeout is due as soon as the FIFO holds less than its trigger level. Break, parity
-and framing errors do not occur.
+character timeout is due as soon as the FIFO holds less than its trigger level. A break is a character 0
+with LSR[BREAK], without a framing error, as QEMU has it. Parity and framing errors do not occur.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from paradrive.devices.interrupt import InterruptLine
 
 FIFO_DEPTH = 16
+#: What stands for a break among characters received.
+BREAK_CHARACTER = 0x100
 
 
 class InterruptEnable(Fields):
@@ -88,6 +90,7 @@ class LineStatus(Fields):
     BREAK = 0x10
     THR_EMPTY = 0x20
     TRANSMITTER_EMPTY = 0x40
+    ERROR_IN_FIFO = 0x80
 
 
 class ModemStatus(Fields):
@@ -106,6 +109,8 @@ class ModemStatus(Fields):
 CHANGES = 0x0F
 # The other end of the line is there and ready.
 CONNECTED = ModemStatus.CTS | ModemStatus.DSR | ModemStatus.DCD
+# What interrupts the guest, until it reads LSR.
+ERRORS = LineStatus.OVERRUN | LineStatus.BREAK
 TRANSMITTER_IDLE = LineStatus.THR_EMPTY | LineStatus.TRANSMITTER_EMPTY
 LOOPED_BACK = (
     (ModemControl.RTS, ModemStatus.CTS),
@@ -160,6 +165,11 @@ class Ns16550(RegisterDevice):
         self._input += data
         self._refill()
 
+    def receive_break(self) -> None:
+        """Let the guest receive a break after the input that is queued."""
+        self._input.append(BREAK_CHARACTER)
+        self._refill()
+
     def register_name(self, offset: int, is_write: bool) -> str:
         """Return the declared name, minding the divisor latch."""
         if offset < 2 and self.LCR & LineControl.DIVISOR_LATCH_ACCESS:
@@ -197,11 +207,11 @@ class Ns16550(RegisterDevice):
     def load(self, state: Mapping[str, object]) -> None:
         """Continue from a saved state; queued input is replaced by the input that was queued then."""
         super().load(state)
-        fifo = saved_integers(self, state, "fifo", 256)
+        fifo = saved_integers(self, state, "fifo", BREAK_CHARACTER + 1)
         if len(fifo) > FIFO_DEPTH:
             raise ValueError(f"{self.name}: saved state: fifo holds more than {FIFO_DEPTH} bytes")
         self._fifo = deque(fifo)
-        self._input = deque(saved_integers(self, state, "input", 256))
+        self._input = deque(saved_integers(self, state, "input", BREAK_CHARACTER + 1))
         self._empty_unreported = bool(saved_integer(self, state, "empty_unreported", 0))
         self._update_interrupt()
 
@@ -215,7 +225,7 @@ class Ns16550(RegisterDevice):
         if not self._fifo:
             self.LSR &= ~LineStatus.DATA_READY
         self._refill()
-        return value
+        return value & 0xFF
 
     @THR.on_write
     def _write_thr(self, value: int) -> None:
@@ -255,7 +265,7 @@ class Ns16550(RegisterDevice):
     def _write_fcr(self, value: int) -> None:
         if value & FifoControl.CLEAR_RECEIVER or (value ^ self.FCR) & FifoControl.ENABLE:
             self._fifo.clear()
-            self.LSR &= ~LineStatus.DATA_READY
+            self.LSR &= ~(LineStatus.DATA_READY | LineStatus.ERROR_IN_FIFO)
         # With ENABLE clear the other bits are not programmed (data sheet, 8.5).
         self.FCR = value & (FifoControl.ENABLE | FifoControl.TRIGGER) if value & FifoControl.ENABLE else 0
         self._refill()
@@ -276,8 +286,10 @@ class Ns16550(RegisterDevice):
     @LSR.on_read
     def _read_lsr(self) -> int:
         value = self.LSR
-        if value & LineStatus.OVERRUN:
-            self.LSR = value & ~LineStatus.OVERRUN
+        if value & (ERRORS | LineStatus.ERROR_IN_FIFO):
+            self.LSR = value & ~(ERRORS | LineStatus.ERROR_IN_FIFO)
+            if self.FCR & FifoControl.ENABLE and BREAK_CHARACTER in self._fifo:
+                self.LSR |= LineStatus.ERROR_IN_FIFO
             self._update_interrupt()
         return value
 
@@ -311,12 +323,21 @@ class Ns16550(RegisterDevice):
             for _ in range(min(room, len(self._input))):
                 self._fifo.append(self._input.popleft())
             self.LSR |= LineStatus.DATA_READY
+            if self.FCR & FifoControl.ENABLE and BREAK_CHARACTER in self._fifo:
+                self.LSR |= LineStatus.ERROR_IN_FIFO
+        self._reveal_break()
         self._update_interrupt()
+
+    def _reveal_break(self) -> None:
+        """Tell of a break when its character is the next to be read (data sheet, 8.2)."""
+        if self._fifo and self._fifo[0] == BREAK_CHARACTER:
+            self._fifo[0] = 0
+            self.LSR |= LineStatus.BREAK
 
     def _cause(self) -> int:
         """Return the enabled cause of highest priority, as IIR tells it (data sheet, table IV)."""
         enabled = self.IER
-        if enabled & InterruptEnable.LINE_STATUS and self.LSR & LineStatus.OVERRUN:
+        if enabled & InterruptEnable.LINE_STATUS and self.LSR & ERRORS:
             return InterruptIdentification.LINE_STATUS
         if enabled & InterruptEnable.RECEIVED_DATA and self._fifo:
             fifo_control = self.FCR

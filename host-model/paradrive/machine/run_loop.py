@@ -152,6 +152,11 @@ class RunLoop(abc.ABC):
         self._reset_requested = reason
         self.vcpu.request_stop()
 
+    def send_break(self) -> None:
+        """Let the guest's console receive a serial break, after all input so far."""
+        if self.console is not None:
+            self.console.receive_break()
+
     def _console_byte(self, byte: int) -> None:
         self._note_activity()
         self._console_line.append(byte)

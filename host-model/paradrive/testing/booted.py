@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from paradrive.cpu.vcpu import RunExit
 from paradrive.devices.mpic import Mpic
 from paradrive.devices.ns16550 import Ns16550
+from paradrive.devices.pvctl import BootReason
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.guest.agent import Agent, Completed, GuestEndedError
 from paradrive.guest.agent_protocol import AgentError
@@ -155,6 +156,14 @@ class BootedGuest(FaultInjection):
         self._modules, self._changed_modules = self._modules_at_boot, []
         self._unstripped = self._unstripped_at_boot
         self._new_console()
+
+    def reset(self, reason: BootReason = BootReason.HOST_RESET) -> None:
+        """Reset the machine, and let the guest boot until its agent answers; AgentError if it does not.
+
+        The guest is told ``reason``. What a test has loaded or written is gone, as after any boot.
+        """
+        self.machine.reset(reason)
+        self.agent.connect(BOOT_BUDGET)
 
     def _constant_registers(self) -> list[tuple[dict[str, object], dict[str, object]]]:
         """Return what a test may have changed and a saved state leaves out: registers, and their values."""

@@ -9,6 +9,7 @@ from paradrive.devices.device import Device
 from paradrive.devices.pvctl import Pvctl
 
 if TYPE_CHECKING:
+    from paradrive.devices.ns16550 import Ns16550
     from paradrive.guest.console import Console
     from paradrive.machine.machine import Machine
 
@@ -25,6 +26,19 @@ class MachineView:
     def console(self) -> str:
         """What the guest has sent to its console since the test began."""
         return self._console.output.decode("ascii", "replace")
+
+    def type(self, text: str) -> None:
+        """Let the guest's console receive text, once the guest runs; LookupError where it has no console."""
+        self._console_port().receive(text.encode())
+
+    def send_break(self) -> None:
+        """Let the console receive a serial break after what has been typed."""
+        self._console_port().receive_break()
+
+    def _console_port(self) -> Ns16550:
+        if self.machine.console is None:
+            raise LookupError("the machine has no console")
+        return self.machine.console
 
     def device(self, kind: type[AnyDevice]) -> AnyDevice:
         """Return the machine's only device of this class; LookupError unless there is exactly one."""
