@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def test_input_that_waits_from_the_start_is_not_lost(boot: Callable[..., Guest]) -> None:
     guest = boot(append="act=echo")
-    guest.type("one\ntwo\npoweroff\n")
+    guest.type_text("one\ntwo\npoweroff\n")
     assert guest.run() == PoweredOff(0)
     assert "init: one" in guest.console
     assert "init: two" in guest.console

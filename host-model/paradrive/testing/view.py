@@ -27,7 +27,7 @@ class MachineView:
         """What the guest has sent to its console since the test began."""
         return self._console.output.decode("ascii", "replace")
 
-    def type(self, text: str) -> None:
+    def type_text(self, text: str) -> None:
         """Let the guest's console receive text, once the guest runs; LookupError where it has no console."""
         self._console_port().receive(text.encode())
 
