@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / "host-model" / "paradrive"
+PRODUCT_TOOLS = CHECKOUT / "tools" / "paradrive_tools"
 #: Each layer may import from itself and from those before it.
 LAYERS = ("isa", "cpu", "devices", "machine", "guest", "testing")
 SOURCES = ("guest-driver", "host-model", "dts", "tools", "tests", "examples")
@@ -86,6 +88,16 @@ def test_an_import_against_the_order_is_found(statement: str) -> None:
 )
 def test_an_import_in_the_order_is_allowed(statement: str) -> None:
     assert forbidden_imports("devices", statement) == []
+
+
+def test_only_one_module_of_the_product_starts_child_processes() -> None:
+    product = (PACKAGE, PRODUCT_TOOLS / "lint", PRODUCT_TOOLS / "guest_build")
+    starting = re.compile(
+        r"subprocess\.(run|call|check_\w+)\(|\bPopen\(|\bos\.(system|popen|fork|posix_spawn)"
+    )
+    files = [file for package in product for file in package.rglob("*.py")]
+    found = {file.name for file in files if starting.search(file.read_text(encoding="utf-8"))}
+    assert found == {"bounded_process.py"}
 
 
 def test_no_source_is_longer_than_one_can_read() -> None:

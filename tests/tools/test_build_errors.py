@@ -10,6 +10,7 @@ import pytest
 
 from paradrive_tools.guest_build import BuildError, Driver, ensure_guest
 from paradrive_tools.guest_build.command import CROSS_COMPILER, run, run_logged
+from processes import wait_until_gone
 
 
 def test_a_missing_tool_is_named_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,6 +39,27 @@ def test_a_failing_long_command_names_its_log(tmp_path: Path) -> None:
         )
     assert str(error.value) == f"cannot build the guest kernel: *** No rule (all of it: {log})"
     assert log.read_text() == "  CC a.o\n*** No rule\n"
+
+
+def test_a_long_command_that_is_interrupted_ends_with_its_children(tmp_path: Path) -> None:
+    numbers: list[int] = []
+
+    def interrupt(line: str) -> None:
+        numbers.extend(int(number) for number in line.split())
+        raise KeyboardInterrupt
+
+    with Path(os.devnull).open() as inherited, pytest.raises(KeyboardInterrupt):
+        run_logged(
+            ["sh", "-c", "sleep 1000 & echo $! $$; wait"],
+            purpose="the guest kernel",
+            directory=tmp_path,
+            log=tmp_path / "log",
+            on_line=interrupt,
+            keep_open=inherited.fileno(),
+        )
+    assert len(numbers) == 2
+    for number in numbers:
+        wait_until_gone(number)
 
 
 def test_tools_do_not_see_the_variables_of_an_outer_make(monkeypatch: pytest.MonkeyPatch) -> None:

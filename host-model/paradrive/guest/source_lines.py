@@ -6,17 +6,17 @@ addr2line of GNU binutils reads it: it knows the relocations of a module, and wh
 
 from __future__ import annotations
 
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from paradrive.machine.bounded_process import run_bounded
+from paradrive.machine.inputs import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ADDR2LINE = "powerpc-linux-gnu-addr2line"
-#: Seconds after which addr2line is given up: a damaged file can lead it astray.
-TIMEOUT = 20
 
 
 class SourceLine(NamedTuple):
@@ -48,10 +48,10 @@ def source_lines(module: Path, section: str, offsets: Iterable[int]) -> dict[int
         str(module),
     ]
     try:
-        done = subprocess.run([*command, *places], capture_output=True, timeout=TIMEOUT, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        done = run_bounded([*command, *places], b"", str(module))
+    except InputError:  # a damaged file can lead it astray
         return {}
-    answers = done.stdout.decode("utf-8", "replace").splitlines()
+    answers = done.output.decode("utf-8", "replace").splitlines()
     starts = [index for index, line in enumerate(answers) if line.startswith("0x")]
     return {
         int(answers[start], 16): _drivers_own(_parse(answers[start + 1 : end]))

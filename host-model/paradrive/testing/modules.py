@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +15,8 @@ from paradrive.guest.agent import RequestRefusedError
 from paradrive.guest.agent_protocol import AgentError
 from paradrive.guest.source_lines import SourceLine, source_lines
 from paradrive.guest.symbols import Symbols
+from paradrive.machine.bounded_process import run_bounded
+from paradrive.machine.inputs import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from paradrive.guest.agent import Agent
 
 STRIP = "powerpc-linux-gnu-strip"
-#: Seconds after which it is given up: a damaged file can lead it astray.
-TIMEOUT = 20
 #: The sections of a module that hold code for as long as it is loaded.
 _CODE_SECTIONS = (".text", ".text.unlikely", ".exit.text")
 
@@ -107,10 +106,10 @@ def _without_debugging_information(module: bytes) -> bytes:
         file = Path(directory, "module.ko")
         file.write_bytes(module)
         try:
-            subprocess.run([STRIP, "--strip-debug", file], capture_output=True, timeout=TIMEOUT, check=True)
-        except (OSError, subprocess.SubprocessError):
+            done = run_bounded([STRIP, "--strip-debug", str(file)], b"", file.name)
+        except InputError:  # a damaged file can lead it astray
             return module
-        return file.read_bytes()
+        return file.read_bytes() if done.status == 0 else module
 
 
 def loadable(file: Path) -> bytes:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
+
+from paradrive.machine.bounded_process import run_bounded
+from paradrive.machine.inputs import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +35,11 @@ def tree_blob(path: Path, directories: Sequence[Path]) -> bytes:
     includes = [argument for directory in (path.parent, *directories) for argument in ("-i", str(directory))]
     command = ["dtc", "-q", "-I", "dts", "-O", "dtb", *includes, str(path)]
     try:
-        done = subprocess.run(command, capture_output=True, check=False)
-    except FileNotFoundError:
-        raise TreeError("dtc is not installed: install the Debian package device-tree-compiler") from None
-    if done.returncode:
-        lines = done.stderr.decode("utf-8", "replace").splitlines()
-        raise TreeError(f"{path.name}: {lines[0] if lines else 'dtc has failed without a word'}")
-    return done.stdout
+        done = run_bounded(command, b"", path.name)
+    except InputError as error:
+        raise TreeError(str(error)) from None
+    if done.status:
+        raise TreeError(
+            f"{path.name}: {done.messages[0] if done.messages else 'dtc has failed without a word'}"
+        )
+    return done.output

@@ -9,6 +9,7 @@ import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from paradrive.machine import bounded_process
 from paradrive_tools.guest_build.errors import BuildError
 
 if TYPE_CHECKING:
@@ -50,26 +51,46 @@ def _missing_tool(tool: str) -> Iterator[None]:
         raise BuildError(f"{tool} is not installed: install the Debian package {package}") from error
 
 
+def _start(
+    command: Sequence[str], directory: Path | None, pass_fds: tuple[int, ...] = ()
+) -> subprocess.Popen[str]:
+    """Start a tool. Should this process die, the tool may tidy up, and ends with its children."""
+    return bounded_process.start(
+        command,
+        bounded_process.UNLIMITED,
+        environment=_environment(),
+        grace=bounded_process.GRACE,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        pass_fds=pass_fds,
+    )
+
+
+@contextmanager
+def _ended_on_error(process: subprocess.Popen[str]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        bounded_process.end(process, grace=bounded_process.GRACE)
+        raise
+
+
 def run(command: Sequence[str], *, purpose: str, directory: Path | None = None) -> str:
     """Run a short command to its end and return everything that it printed.
 
     Raises BuildError, with ``purpose`` ("the driver") and the first complaint, when it fails.
     """
     with _missing_tool(command[0]):
-        done = subprocess.run(
-            command,
-            cwd=directory,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-    if done.returncode != 0:
-        raise BuildError(f"cannot build {purpose}: {first_complaint(done.stdout.splitlines())}")
-    return done.stdout
+        process = _start(command, directory)
+        with process, _ended_on_error(process):
+            output, _ = process.communicate()
+    if process.returncode != 0:
+        raise BuildError(f"cannot build {purpose}: {first_complaint(output.splitlines())}")
+    return output
 
 
 def run_logged(
@@ -86,29 +107,15 @@ def run_logged(
     The file descriptor ``keep_open`` is inherited. Raises BuildError that names the log when it fails.
     """
     with log.open("a", buffering=1, encoding="utf-8") as logged, _missing_tool(command[0]):
-        process = subprocess.Popen(
-            command,
-            cwd=directory,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            pass_fds=(keep_open,),
-        )
+        process = _start(command, directory, pass_fds=(keep_open,))
         complaints: list[str] = []
-        with process:
+        with process, _ended_on_error(process):
             assert process.stdout is not None
-            try:
-                for line in process.stdout:
-                    logged.write(line)
-                    if _COMPLAINT.search(line):
-                        complaints.append(line)
-                    on_line(line)
-            except BaseException:
-                process.terminate()
-                raise
+            for line in process.stdout:
+                logged.write(line)
+                if _COMPLAINT.search(line):
+                    complaints.append(line)
+                on_line(line)
     if process.returncode != 0:
         raise BuildError(f"cannot build {purpose}: {first_complaint(complaints)} (all of it: {log})")
 

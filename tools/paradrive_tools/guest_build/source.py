@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from paradrive.machine.bounded_process import UNLIMITED, start
 from paradrive_tools.guest_build.command import run
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.progress import progress
@@ -83,7 +84,7 @@ def unpack(directory: Path, source: Source, *selection: str, keep_open: int | No
     with (
         progress("unpacking the kernel's source", size) as advance,
         source.archive.open("rb") as archive,
-        subprocess.Popen(command, cwd=directory, stdin=subprocess.PIPE, pass_fds=inherited) as tar,
+        start(command, UNLIMITED, cwd=directory, stdin=subprocess.PIPE, pass_fds=inherited) as tar,
     ):
         assert tar.stdin is not None
         try:

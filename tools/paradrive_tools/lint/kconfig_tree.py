@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from kconfiglib import Kconfig, KconfigError, Symbol  # type: ignore[import-untyped]
 
+from paradrive.machine.bounded_process import UNLIMITED, start
 from paradrive_tools.guest_build.command import CROSS_COMPILE, CROSS_COMPILER
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.paths import DRIVER_SOURCES
@@ -74,17 +75,18 @@ class KconfigTree(Kconfig):  # type: ignore[misc]
         key = command.replace(str(self._kernel), "$(srctree)")
         if key not in self.answers:
             with tempfile.TemporaryDirectory() as directory:
-                done = subprocess.run(
-                    command,
-                    shell=True,
+                process = start(
+                    ["sh", "-c", command],
+                    UNLIMITED,
+                    environment=os.environ,
                     cwd=directory,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
                     text=True,
-                    check=False,
                 )
-            self.answers[key] = " ".join(done.stdout.splitlines())
+                output, _ = process.communicate()
+            self.answers[key] = " ".join(output.splitlines())
         return self.answers[key]
 
     def _keep_answers(self) -> None:

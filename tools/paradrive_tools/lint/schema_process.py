@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import atexit
 import json
-import resource
+import os
 import select
 import subprocess
 import sys
@@ -13,15 +13,16 @@ import time
 from functools import cache
 
 from paradrive.cpu.user_cache import cache_directory
+from paradrive.machine import bounded_process
+from paradrive.machine.bounded_process import Limits
 from paradrive_tools.guest_build.paths import TREE_SOURCES
-from paradrive_tools.lint.bounded_process import limit
 from paradrive_tools.lint.schema_protocol import REQUEST, Violation
 
 #: Seconds for one tree, of which most take a hundredth of one; the first answer can take until all
 #: schemas have been processed.
 TIME_LIMIT = 20.0
-#: Bytes of address space.
-MEMORY_LIMIT = 1 << 30
+#: The process lives for as long as trees come, so what bounds its time is TIME_LIMIT.
+LIMITS = Limits(memory=1 << 30, output=1 << 26, cpu_time=None)
 _ANSWER_LIMIT = 1 << 20
 _PIECE = 1 << 16
 
@@ -40,6 +41,8 @@ class SchemaProcess:
         ):  # and nobody has fetched the answer, which is not to be taken for that to this tree
             self.end()
         self._is_asked = True
+        if self._process is not None and self._process.poll() is not None:
+            self.end()  # it has died meanwhile: with the thread that had started it, for example
         if self._process is None:
             self._process = self._start()
         assert self._process.stdin is not None
@@ -61,20 +64,20 @@ class SchemaProcess:
     def end(self) -> None:
         """End the process, if there is one."""
         if self._process is not None:
-            self._process.kill()
+            bounded_process.end(self._process)
             self._process.communicate()
             self._process = None
 
     def _start(self) -> subprocess.Popen[bytes]:
         worker = [sys.executable, "-m", "paradrive_tools.lint.schema_worker"]
-        process = subprocess.Popen(
+        return bounded_process.start(
             [*worker, str(TREE_SOURCES / "bindings"), str(cache_directory())],
+            LIMITS,
+            environment=os.environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        limit(process.pid, resource.RLIMIT_AS, MEMORY_LIMIT)
-        return process
 
     def _answer(self) -> bytes:
         """Return the line that the process answers, empty where it does not."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.machine.blob import MAX_BLOB_SIZE
+from paradrive.machine.bounded_process import run_bounded
 from paradrive.machine.inputs import InputError, read_input
 from paradrive_tools.guest_build.paths import TREE_SOURCES
 from paradrive_tools.lint import dtc
-from paradrive_tools.lint.bounded_process import run_bounded
 from paradrive_tools.lint.source_map import SourceMap, parse_annotated
 
 if TYPE_CHECKING:
