@@ -17,6 +17,8 @@ from program_guest import PVCTL, printed_by
 
 from paradrive.devices.pvctl import Pvctl
 from paradrive.machine import saved_machine, state_file
+from paradrive.machine.boot import Initrd
+from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.inputs import InputError
 from paradrive.machine.machine import Machine
 from paradrive.machine.outcome import PoweredOff
@@ -122,6 +124,21 @@ def test_device_that_was_not_there_then_is_as_after_power_on(saved: Path) -> Non
 def test_device_without_a_model_here_is_refused(saved: Path) -> None:
     change_state(saved, lambda state: state["devices"].update({"/new\nthing": {"version": 1}}))
     assert refusal(saved) == "it has a device /new thing, of which there is no model here"
+
+
+def test_file_whose_initrd_lies_elsewhere_is_refused(boot: Boot, tmp_path: Path) -> None:
+    """What its RAM is told as a difference from would not be the same."""
+    file = tmp_path / "guest.state"
+    boot("b .", initrd=Initrd("initrd", b"cpio")).save(str(file))
+    load(file).destroy()
+
+    def move_initrd(parts: dict[str, bytes]) -> None:
+        tree = DeviceTree(parts["tree"])
+        tree.chosen().set_cells("linux,initrd-start", [0x100_0000])
+        parts["tree"] = tree.to_blob()
+
+    reseal(file, move_initrd)
+    assert "initrd" in refusal(file)
 
 
 @pytest.mark.parametrize(

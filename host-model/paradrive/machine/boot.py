@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from paradrive.cpu.ports import Memory
     from paradrive.cpu.vcpu import Vcpu
-    from paradrive.machine.devicetree import DeviceTree
+    from paradrive.machine.devicetree import DeviceTree, Node
     from paradrive.machine.elf_kernel import Kernel
 
 EPAPR_MAGIC = 0x45504150
@@ -32,6 +32,12 @@ COMMAND_LINE_SIZE = 2048
 # The distances of QEMU: device tree and initrd are so far behind the kernel, rounded down to a multiple.
 DEVICE_TREE_DISTANCE, DEVICE_TREE_ALIGNMENT = 0x180_0000, 0x10_0000
 INITRD_DISTANCE, INITRD_ALIGNMENT = 0x200_0000, 0x100_0000
+#: QEMU leaves the memory below to a boot program, u-boot, and counts the initrd's distance from here.
+BOOT_PROGRAM_END = 32 << 20
+#: Linux reads the tree through its first mapping, which covers so much from the kernel's start.
+KERNEL_FIRST_MAPPING = 64 << 20
+#: The largest page below 4 GiB, whose size r7 cannot hold: the tree must end below, to be mapped.
+LARGEST_INITIAL_MAPPING = 1 << 30
 
 _USER_AND_SUPERVISOR_ALL = 0b111111
 
@@ -126,14 +132,18 @@ def prepare(
             raise InputError("--append", f"is not ASCII text of less than {COMMAND_LINE_SIZE} characters")
         chosen.set_string("bootargs", command_line)
     chosen.properties.setdefault("rng-seed", RNG_SEED)
-    initrd_image, tree_address = _place(kernel, initrd, ram)
+    _tell_initrd(chosen, Image(0, b"") if initrd else None)
+    initrd_address, tree_address = _place(kernel, initrd, tree, ram)
+    initrd_image = Image(initrd_address, initrd.contents) if initrd else None
+    _tell_initrd(chosen, initrd_image)
+    return BootImages(ram, kernel, Image(tree_address, tree.to_blob()), initrd_image)
+
+
+def _tell_initrd(chosen: Node, initrd: Image | None) -> None:
     for name, address in (("start", "address"), ("end", "end")):
         chosen.properties.pop(f"linux,initrd-{name}", None)
-        if initrd_image:
-            chosen.set_cells(f"linux,initrd-{name}", [getattr(initrd_image, address)])
-    tree_image = Image(tree_address, tree.to_blob())
-    _check_fit(tree_image, tree.source, ram)
-    return BootImages(ram, kernel, tree_image, initrd_image)
+        if initrd:
+            chosen.set_cells(f"linux,initrd-{name}", [getattr(initrd, address)])
 
 
 def _memory_of_kernel(kernel: Kernel, memories: Sequence[Memory]) -> Memory:
@@ -144,35 +154,45 @@ def _memory_of_kernel(kernel: Kernel, memories: Sequence[Memory]) -> Memory:
     raise InputError(kernel.source, f"needs RAM at {kernel.start:#x}..{kernel.end - 1:#x}; there is {blocks}")
 
 
-def _place(kernel: Kernel, initrd: Initrd | None, ram: Memory) -> tuple[Image | None, int]:
-    """Return the initrd placed, and the address of the device tree.
+def _place(kernel: Kernel, initrd: Initrd | None, tree: DeviceTree, ram: Memory) -> tuple[int, int]:
+    """Return the addresses of initrd and device tree; the tree's ``chosen`` has its final size.
 
-    They go as far behind the kernel as QEMU puts them if RAM reaches so far, else directly behind it.
-    QEMU counts from 32 MiB where the kernel ends below: it leaves that to a boot program.
+    They go where QEMU puts them, else, without room for a boot program, as far behind the kernel. Where RAM
+    is too small for that, they go to its end, so that the kernel keeps all that is left behind itself: the
+    wrapper of a compressed one unpacks into that. QEMU refuses images that would overlap at its places.
     """
-    ram_end = ram.base + ram.size
-    contents = initrd.contents if initrd else b""
-    address = _round_down(kernel.end + INITRD_DISTANCE, INITRD_ALIGNMENT)
-    tree_address = _round_down(kernel.end + DEVICE_TREE_DISTANCE, DEVICE_TREE_ALIGNMENT)
-    if address + len(contents) > ram_end:
-        address = _round_up_to_page(kernel.end)
-        tree_address = _round_up_to_page(address + len(contents))
-    if not initrd:
-        return None, tree_address
-    image = Image(address, contents)
-    _check_fit(image, initrd.source, ram)
-    return image, tree_address
+    kernel_end, ram_end = _round_up(kernel.end, PAGE_SIZE), ram.base + ram.size
+    tree_size, initrd_size = len(tree.to_blob()), len(initrd.contents) if initrd else 0
+    tree_limit = min(ram_end, LARGEST_INITIAL_MAPPING)
+    if kernel_end + tree_size <= kernel.start + KERNEL_FIRST_MAPPING:
+        tree_limit = min(tree_limit, kernel.start + KERNEL_FIRST_MAPPING)
+    tree_address = min(
+        _round_down(kernel.end + DEVICE_TREE_DISTANCE, DEVICE_TREE_ALIGNMENT),
+        _round_down(tree_limit - tree_size, PAGE_SIZE),
+    )
+    behind_tree = _round_up(tree_address + tree_size, INITRD_ALIGNMENT)
+    for counted_from in (max(kernel.end, BOOT_PROGRAM_END), kernel.end):
+        address = max(_round_down(counted_from + INITRD_DISTANCE, INITRD_ALIGNMENT), behind_tree)
+        if kernel_end <= tree_address and address + initrd_size <= ram_end:
+            return address, tree_address
+    initrd_address = _round_down(ram_end - initrd_size, PAGE_SIZE)
+    if initrd and initrd_address < kernel_end:
+        raise _does_not_fit(initrd_size, initrd.source, ram)
+    tree_address = min(tree_address, _round_down(initrd_address - tree_size, PAGE_SIZE))
+    if tree_address < kernel_end:
+        raise _does_not_fit(tree_size, tree.source, ram)
+    return initrd_address, tree_address
 
 
-def _check_fit(image: Image, source: str, ram: Memory) -> None:
-    if image.end > ram.base + ram.size:
-        size = f"{len(image.contents)} bytes at {image.address:#x}"
-        raise InputError(source, f"does not fit into {ram.size >> 20} MiB of RAM behind the kernel ({size})")
+def _does_not_fit(size: int, source: str, ram: Memory) -> InputError:
+    return InputError(
+        source, f"does not fit into {ram.size >> 20} MiB of RAM behind the kernel ({size} bytes)"
+    )
 
 
 def _round_down(address: int, alignment: int) -> int:
     return address & -alignment
 
 
-def _round_up_to_page(address: int) -> int:
-    return (address + PAGE_SIZE - 1) & -PAGE_SIZE
+def _round_up(address: int, alignment: int) -> int:
+    return (address + alignment - 1) & -alignment

@@ -85,8 +85,13 @@ def load(
 ) -> Machine:
     """Return the machine that has been saved; `Machine.load` tells the rest."""
     contents = read(path)
-    machine = Machine(_configuration(path, contents, engine, models), transmit)
+    configuration = _configuration(path, contents, engine, models)
+    # Before the machine enters its own: RAM in the file is the difference from the images at their places.
+    initrd_start = configuration.tree.chosen().cells("linux,initrd-start")
+    machine = Machine(configuration, transmit)
     try:
+        if machine.images.initrd and initrd_start != (machine.images.initrd.address,):
+            raise ValueError("its initrd is not where this version of paradrive puts it")
         _continue(machine, path, contents.parts)
     except ValueError as error:
         machine.destroy()
