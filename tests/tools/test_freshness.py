@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """An output is made again when, and only when, something that it was made from has changed."""
 
+import os
+import resource
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,8 +20,8 @@ class Workshop:
         self.made = 0
         self.input.write_text("first")
 
-    def refresh(self) -> None:
-        refresh(self.output, [self.input], self.make)
+    def refresh(self, recipe: Sequence[str] = ()) -> None:
+        refresh(self.output, [self.input], self.make, recipe=recipe)
 
     def make(self) -> None:
         self.made += 1
@@ -41,6 +44,50 @@ def test_a_changed_input_makes_the_output_stale(workshop: Workshop) -> None:
     workshop.input.write_text("second")
     workshop.refresh()
     assert workshop.output.read_text() == "second"
+
+
+@pytest.mark.parametrize("size", [5, 2 << 20])
+def test_an_edit_that_keeps_size_and_time_makes_the_output_stale(workshop: Workshop, size: int) -> None:
+    workshop.input.write_text("1" * size)
+    before = workshop.input.stat()
+    workshop.refresh()
+    workshop.input.write_text("2" * size)
+    os.utime(workshop.input, ns=(before.st_atime_ns, before.st_mtime_ns))
+    workshop.refresh()
+    assert workshop.output.read_text() == "2" * size
+
+
+def test_an_input_that_is_written_again_as_it_was_leaves_the_output_fresh(workshop: Workshop) -> None:
+    workshop.refresh()
+    os.utime(workshop.input, (0, 0))
+    workshop.refresh()
+    assert workshop.made == 1
+
+
+def test_another_recipe_makes_the_output_stale(workshop: Workshop) -> None:
+    for recipe in (["cc", "-O1"], ["cc", "-O2"], ["cc", "-O2"]):
+        workshop.refresh(recipe)
+    assert workshop.made == 2
+
+
+def test_an_input_that_comes_or_goes_makes_the_output_stale(workshop: Workshop) -> None:
+    header = workshop.input.with_name("header")
+    for present in (False, True, False):
+        if present:
+            header.write_text("")
+        else:
+            header.unlink(missing_ok=True)
+        refresh(workshop.output, [workshop.input, header], workshop.make)
+    assert workshop.made == 3
+
+
+def test_an_equal_input_of_another_place_makes_the_output_stale(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.refresh()
+    other = tmp_path / "elsewhere" / workshop.input.name
+    other.parent.mkdir()
+    other.write_bytes(workshop.input.read_bytes())
+    refresh(workshop.output, [other], workshop.make)
+    assert workshop.made == 2
 
 
 def test_a_lost_output_is_made_again(workshop: Workshop) -> None:
@@ -67,6 +114,44 @@ def test_an_output_that_could_not_be_made_is_stale(workshop: Workshop) -> None:
 
     with pytest.raises(RuntimeError):
         refresh(workshop.output, [workshop.input], fail)
+    workshop.refresh()
+    assert workshop.output.read_text() == "first"
+
+
+def test_an_interrupted_remake_leaves_the_output_stale_although_the_input_is_what_it_was(
+    workshop: Workshop,
+) -> None:
+    def fail() -> None:
+        workshop.output.write_text("sec")
+        raise KeyboardInterrupt
+
+    workshop.refresh()
+    workshop.input.write_text("second")
+    with pytest.raises(KeyboardInterrupt):
+        refresh(workshop.output, [workshop.input], fail)
+    workshop.input.write_text("first")
+    workshop.refresh()
+    assert workshop.output.read_text() == "first"
+
+
+def test_an_output_that_has_been_cut_off_since_is_made_again(workshop: Workshop) -> None:
+    workshop.refresh()
+    os.truncate(workshop.output, 1)
+    workshop.refresh()
+    assert workshop.output.read_text() == "first"
+
+
+@pytest.mark.parametrize("space", [0, 1, 40])
+def test_a_record_that_does_not_fit_on_the_disk_leaves_the_output_stale(
+    workshop: Workshop, space: int
+) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (space, limit[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            refresh(workshop.output, [workshop.input], lambda: workshop.output.touch())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     workshop.refresh()
     assert workshop.output.read_text() == "first"
 
