@@ -5,22 +5,23 @@ import fcntl
 import os
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from lock_waiters import wait_for_waiter
 
-from paradrive_tools.guest_build.cache import ensure_directory
+from paradrive_tools.guest_build.cache import ensure_directory, locked
 
 # Builds directory argv[1]: writes a file, starts a child that inherits the lock, and hangs.
 HANGING_BUILD = """
 import subprocess, sys
 from pathlib import Path
-from paradrive_tools.guest_build.cache import ensure_directory
+from paradrive_tools.guest_build.cache import ensure_directory, held_locks
 
-def build(directory, lock):
+def build(directory):
     (directory / "half").write_text("of it")
-    child = subprocess.Popen(["cat"], pass_fds=(lock,))
+    child = subprocess.Popen(["cat"], pass_fds=held_locks())
     print("building", flush=True)
     child.wait()
 
@@ -41,7 +42,7 @@ def start_hanging_build(directory: Path) -> subprocess.Popen[str]:
     return process
 
 
-def build_whole(directory: Path, lock: int) -> None:
+def build_whole(directory: Path) -> None:
     (directory / "whole").write_text("all of it")
 
 
@@ -69,7 +70,7 @@ def test_what_a_killed_build_leaves_running_keeps_the_lock(tmp_path: Path) -> No
 
 
 def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
-    def build(directory: Path, lock: int) -> None:
+    def build(directory: Path) -> None:
         (directory / "half").write_text("of it")
         raise RuntimeError("no space")
 
@@ -78,29 +79,48 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["kernel.lock"]
 
 
-def test_of_two_builders_at_once_one_builds_and_the_other_finds_the_result(tmp_path: Path) -> None:
+def test_of_two_builders_at_once_one_builds_and_the_other_waits_for_the_result(tmp_path: Path) -> None:
     directory = tmp_path / "kernel"
+    lock = tmp_path / "kernel.lock"
     builds = []
-    both_want_it = threading.Barrier(2)
 
-    def build(temporary: Path, lock: int) -> None:
+    def build(temporary: Path) -> None:
         builds.append(temporary)
-        build_whole(temporary, lock)
+        # The other has seen that there is no such directory, and wants to build it, too.
+        if len(builds) == 1:
+            wait_for_waiter(lock)
+            assert len(builds) == 1
+        build_whole(temporary)
 
-    def want() -> None:
-        both_want_it.wait()
-        ensure_directory(directory, build)
-
-    other = threading.Thread(target=want)
-    other.start()
-    want()
-    other.join()
+    with ThreadPoolExecutor(2) as builders:
+        wanting = [builders.submit(ensure_directory, directory, build) for _ in range(2)]
+    for wanted in wanting:
+        wanted.result()
     assert len(builds) == 1
-    assert (directory / "whole").exists()
+    assert [path.name for path in directory.iterdir()] == ["whole"]
+
+
+def test_of_those_who_wait_for_a_lock_one_has_it_at_a_time(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    inside: list[int] = []
+    seen: list[int] = []
+
+    def enter(number: int) -> None:
+        with locked(lock, "the others"):
+            inside.append(number)
+            if not seen:
+                wait_for_waiter(lock)
+            seen.append(len(inside))
+            inside.remove(number)
+
+    with ThreadPoolExecutor(3) as threads:
+        for done in [threads.submit(enter, number) for number in range(3)]:
+            done.result()
+    assert seen == [1, 1, 1]
 
 
 def test_a_directory_in_the_cache_is_not_built_again(tmp_path: Path) -> None:
-    def build(directory: Path, lock: int) -> None:
+    def build(directory: Path) -> None:
         raise AssertionError("built again")
 
     directory = tmp_path / "kernel"

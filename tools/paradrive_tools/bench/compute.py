@@ -15,7 +15,7 @@ from paradrive_tools.bench.emulators import CPU, count_instructions, paradrive, 
 from paradrive_tools.bench.process import BenchError, alternate, median_difference
 from paradrive_tools.guest_build import ensure_guest
 from paradrive_tools.guest_build.cache import locked
-from paradrive_tools.guest_build.command import CROSS_COMPILER, run
+from paradrive_tools.guest_build.command import CROSS_COMPILER, run, tool
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.paths import BUILD
 
@@ -81,13 +81,13 @@ def build(rounds: int) -> Path:
     program = BUILD / "bench" / f"work-{rounds}.elf"
     sources = sorted(WORKLOAD.glob("*.[cS]"))
     command = [CROSS_COMPILER, *_FLAGS, f"-DROUNDS={rounds}", "-o", str(program), *map(str, sources)]
-    inputs = (*sources, *WORKLOAD.glob("*.h"), Path(__file__))
+    inputs = (*sources, *WORKLOAD.glob("*.h"), tool(CROSS_COMPILER))
 
     def compile_work() -> None:
         run(command, purpose="the work to compute")
 
     with locked(program.with_suffix(".lock"), program.name):
-        refresh(program, inputs, compile_work)
+        refresh(program, inputs, compile_work, recipe=command)
     return program
 
 

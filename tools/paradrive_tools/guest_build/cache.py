@@ -15,13 +15,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@contextmanager
-def locked(lock: Path, waiting_for: str) -> Iterator[int]:
-    """Hold the lock file ``lock`` exclusively; say what is being waited for when another has it.
+#: The file descriptors of the locks that this process holds.
+_held: list[int] = []
 
-    Yields the file descriptor. A child process that inherits it keeps the lock until it ends as well,
-    so that what a killed parent leaves running never meets the next holder.
+
+def held_locks() -> tuple[int, ...]:
+    """Return the file descriptors of the locks that this process holds, for a child process to inherit.
+
+    A child that has them keeps the locks until it ends as well, so that what a killed parent leaves running
+    never meets the next holder.
     """
+    return tuple(_held)
+
+
+@contextmanager
+def locked(lock: Path, waiting_for: str) -> Iterator[None]:
+    """Hold the lock file ``lock`` exclusively; say what is being waited for when another has it."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
@@ -30,28 +39,31 @@ def locked(lock: Path, waiting_for: str) -> Iterator[int]:
         except BlockingIOError:
             print(f"paradrive: waiting for {waiting_for}, which another process builds", file=sys.stderr)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
+        _held.append(descriptor)
+        try:
+            yield
+        finally:
+            _held.remove(descriptor)
     finally:
         os.close(descriptor)
 
 
-def ensure_directory(directory: Path, build: Callable[[Path, int], None]) -> None:
+def ensure_directory(directory: Path, build: Callable[[Path], None]) -> None:
     """Create ``directory`` unless it exists: all of it, or nothing.
 
-    ``build(temporary, lock)`` fills a temporary directory beside it, which is renamed at the end; child
-    processes should inherit the descriptor ``lock``. Of several processes one builds, the others wait.
-    Whatever an interrupted build has left is removed by the next.
+    ``build(temporary)`` fills a temporary directory beside it, which is renamed at the end. Of several
+    processes one builds, the others wait. Whatever an interrupted build has left is removed by the next.
     """
     if directory.exists():
         return
-    with locked(directory.with_name(f"{directory.name}.lock"), directory.name) as lock:
+    with locked(directory.with_name(f"{directory.name}.lock"), directory.name):
         if directory.exists():
             return
         temporary = directory.with_name(f"{directory.name}.incomplete")
         _remove(temporary)
         temporary.mkdir()
         try:
-            build(temporary, lock)
+            build(temporary)
             temporary.rename(directory)
         finally:
             _remove(temporary)

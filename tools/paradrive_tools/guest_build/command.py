@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paradrive.machine import bounded_process
+from paradrive_tools.guest_build.cache import held_locks
 from paradrive_tools.guest_build.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
 #: Cross compiler's prefix, as Kbuild's CROSS_COMPILE takes it.
 CROSS_COMPILE = "powerpc-linux-gnu-"
@@ -36,10 +38,20 @@ _PACKAGES = {
 _COMPLAINT = re.compile(r"\berror:|\*\*\*|can't open|no space left", re.IGNORECASE)
 
 
-def _environment() -> dict[str, str]:
-    """Return what tools may see: neither the outer make's variables nor the user's language or options."""
+def _environment(directory: Path) -> dict[str, str]:
+    """Return what tools may see: neither the outer make's variables nor the user's language or options.
+
+    PWD is the ``directory`` where they run, as a shell would set it: Makefiles of modules say M=$(PWD), and
+    without it they would make the modules of the kernel itself.
+    """
     kept = ("HOME", "PATH", "TMPDIR")
-    return {"LC_ALL": "C", **{name: os.environ[name] for name in kept if name in os.environ}}
+    present = {name: os.environ[name] for name in kept if name in os.environ}
+    return {"LC_ALL": "C", "PWD": str(directory.resolve()), **present}
+
+
+def tool(name: str) -> Path:
+    """Return the file of a tool, which is an input of all that it makes; its mere name if it is missing."""
+    return Path(shutil.which(name) or name)
 
 
 @contextmanager
@@ -51,14 +63,15 @@ def _missing_tool(tool: str) -> Iterator[None]:
         raise BuildError(f"{tool} is not installed: install the Debian package {package}") from error
 
 
-def _start(
-    command: Sequence[str], directory: Path | None, pass_fds: tuple[int, ...] = ()
-) -> subprocess.Popen[str]:
-    """Start a tool. Should this process die, the tool may tidy up, and ends with its children."""
+def _start(command: Sequence[str], directory: Path) -> subprocess.Popen[str]:
+    """Start a tool, which inherits the locks that are held: see ``held_locks``.
+
+    Should this process die, the tool may tidy up, and ends with its children.
+    """
     return bounded_process.start(
         command,
         bounded_process.UNLIMITED,
-        environment=_environment(),
+        environment=_environment(directory),
         grace=bounded_process.GRACE,
         cwd=directory,
         stdin=subprocess.DEVNULL,
@@ -66,7 +79,7 @@ def _start(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        pass_fds=pass_fds,
+        pass_fds=held_locks(),
     )
 
 
@@ -79,7 +92,7 @@ def _ended_on_error(process: subprocess.Popen[str]) -> Iterator[None]:
         raise
 
 
-def run(command: Sequence[str], *, purpose: str, directory: Path | None = None) -> str:
+def run(command: Sequence[str], *, purpose: str, directory: Path = Path()) -> str:
     """Run a short command to its end and return everything that it printed.
 
     Raises BuildError, with ``purpose`` ("the driver") and the first complaint, when it fails.
@@ -100,14 +113,13 @@ def run_logged(
     directory: Path,
     log: Path,
     on_line: Callable[[str], None],
-    keep_open: int,
 ) -> None:
     """Run a long command, append its output to ``log`` and call ``on_line`` with each line of it.
 
-    The file descriptor ``keep_open`` is inherited. Raises BuildError that names the log when it fails.
+    Raises BuildError that names the log when it fails.
     """
     with log.open("a", buffering=1, encoding="utf-8") as logged, _missing_tool(command[0]):
-        process = _start(command, directory, pass_fds=(keep_open,))
+        process = _start(command, directory)
         complaints: list[str] = []
         with process, _ended_on_error(process):
             assert process.stdout is not None

@@ -3,21 +3,29 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from paradrive_tools.guest_build.command import STRIP, run
+from paradrive_tools.guest_build.command import CROSS_COMPILER, STRIP, run, tool
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.kernel import KBUILD_ARGUMENTS
 from paradrive_tools.guest_build.paths import BUILD, DRIVER_SOURCES
 
+#: What a Makefile of Kbuild is made of, and what it compiles; not what Kbuild itself writes there.
+_SOURCE = re.compile(r"(Makefile|Kbuild|.+\.(mk|c|h|S|inc))(?<!\.mod\.c)")
+#: More files than the largest drivers have: somebody has named a directory with much else in it.
+_MAX_FILES = 2000
+
 
 class Driver(NamedTuple):
     """A driver's directory, and the file name of the module that its Makefile makes there.
 
-    The Makefile gets the kernel in KDIR, as ``guest-driver/Makefile`` does; what it compiles lies beside it.
+    The Makefile gets the kernel in KDIR, as ``guest-driver/Makefile`` does; what it compiles lies beside
+    it or in directories below it.
     """
 
     sources: Path
@@ -28,18 +36,31 @@ class Driver(NamedTuple):
         makefile = self.sources / "Makefile"
         if not makefile.is_file():
             raise BuildError(f"cannot build {self.module}: there is no {makefile}")
-        return sorted([makefile, *self.sources.glob("*.[ch]")])
+        found: list[Path] = []
+        for directory, below, names in os.walk(self.sources):
+            below[:] = [name for name in below if not name.startswith(".")]
+            found += [Path(directory, name) for name in names if _is_source(Path(directory, name))]
+            if len(found) > _MAX_FILES:
+                raise BuildError(
+                    f"cannot build {self.module}: {self.sources} has more than {_MAX_FILES} files"
+                )
+        return sorted(found)
 
     def copy(self, directory: Path) -> None:
         """Copy the sources to ``directory``: Kbuild writes its results beside them."""
-        directory.mkdir(parents=True, exist_ok=True)
         for file in self.files():
-            shutil.copy2(file, directory)
+            copy = directory / file.relative_to(self.sources)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
 
     def make(self, directory: Path, kernel: Path, *arguments: str) -> str:
         """Run the Makefile that has been copied to ``directory``, and return what it printed."""
-        command = ["make", "-C", str(directory), f"KDIR={kernel.resolve()}", *KBUILD_ARGUMENTS, *arguments]
-        return run(command, purpose=self.module)
+        command = ["make", f"KDIR={kernel.resolve()}", *KBUILD_ARGUMENTS, *arguments]
+        return run(command, purpose=self.module, directory=directory)
+
+
+def _is_source(file: Path) -> bool:
+    return _SOURCE.fullmatch(file.name) is not None and not file.name.startswith(".") and file.is_file()
 
 
 #: The project's own driver.
@@ -62,6 +83,8 @@ def ensure_module(configuration: str, kernel: Path, driver: Driver) -> Module:
     module = Module(directory / driver.module, directory / "stripped" / driver.module)
 
     def build() -> None:
+        # What was there, such as a header that has been removed, must not be compiled any more.
+        shutil.rmtree(directory, ignore_errors=True)
         driver.copy(directory)
         # As the kernel's configuration has no debugging information, Kbuild would leave it out.
         driver.make(directory, kernel, "KCFLAGS=-g")
@@ -72,6 +95,7 @@ def ensure_module(configuration: str, kernel: Path, driver: Driver) -> Module:
         run([STRIP, "--strip-debug", "-o", str(module.stripped), str(module.file)], purpose=driver.module)
 
     # This file is an input too: it says how Kbuild is called.
-    refresh(module.file, (*driver.files(), kernel.resolve() / "Module.symvers", Path(__file__)), build)
-    refresh(module.stripped, (module.file,), strip)
+    symbols = kernel.resolve() / "Module.symvers"
+    refresh(module.file, (*driver.files(), symbols, tool(CROSS_COMPILER), Path(__file__)), build)
+    refresh(module.stripped, (module.file, tool(STRIP)), strip)
     return module

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from paradrive_tools.guest_build.command import CROSS_COMPILER, run
+from paradrive.machine.outputs import write_output
+from paradrive_tools.guest_build.command import CROSS_COMPILER, run, tool
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.paths import BUILD, USERLAND_SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
 #: The programs beside init: where each is in the guest, and its source.
 _PROGRAMS = {
@@ -66,9 +67,12 @@ def ensure_initramfs(configuration: str, kernel: Path, modules: Sequence[Path]) 
 
     def build() -> None:
         contents = {name: program.read_bytes() for name, program in programs.items()}
-        archive.write_bytes(newc_archive(initramfs_entries(init.read_bytes(), modules, contents)))
+        entries = initramfs_entries(init.read_bytes(), modules, contents)
+        # Replaced as a whole: others may be booting what is there.
+        write_output(str(archive), [newc_archive(entries)])
 
-    refresh(archive, (init, *programs.values(), *modules), build)
+    # This file is an input too: it says what is where in the archive.
+    refresh(archive, (init, *programs.values(), *modules, Path(__file__)), build)
     return archive
 
 
@@ -76,10 +80,14 @@ def ensure_program(configuration: str, kernel: Path, source: Path) -> Path:
     """Return the program of one C file, compiled with the nolibc of this kernel if need be."""
     program = BUILD / configuration / "programs" / source.parent.name / source.stem
     nolibc = kernel.resolve() / "tools/include/nolibc/nolibc.h"
-    headers = sorted(source.parent.glob("*.h"))
-    command = [CROSS_COMPILER, *_PROGRAM_FLAGS, "-include", str(nolibc), str(source), "-o", str(program)]
+    headers = sorted(source.parent.rglob("*.h"))
+    command = [CROSS_COMPILER, *_PROGRAM_FLAGS, "-include", str(nolibc), str(source), "-lgcc"]
     purpose = f"the guest's {source.stem}"
-    refresh(program, (source, nolibc, *headers), lambda: _run([*command, "-lgcc"], purpose))
+
+    def build() -> None:
+        run([*command, "-o", str(program)], purpose=purpose)
+
+    refresh(program, (source, nolibc, *headers, tool(CROSS_COMPILER)), build, recipe=command)
     return program
 
 
@@ -144,7 +152,3 @@ def _member(inode: int, entry: Entry) -> bytes:
 
 def _padded(data: bytes) -> bytes:
     return data + b"\0" * (-len(data) % 4)
-
-
-def _run(command: Sequence[str], purpose: str) -> None:
-    run(command, purpose=purpose)

@@ -10,12 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paradrive.cpu.user_cache import cache_directory
 from paradrive_tools.guest_build.cache import ensure_directory
-from paradrive_tools.guest_build.command import CROSS_COMPILE, CROSS_COMPILER, run, run_logged
+from paradrive_tools.guest_build.command import CROSS_COMPILE, CROSS_COMPILER, run, run_logged, tool
 from paradrive_tools.guest_build.configuration import KernelConfiguration, check_settings
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.freshness import refresh
@@ -24,6 +23,7 @@ from paradrive_tools.guest_build.source import source_version, unpack_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 #: What Kbuild is always called with, for the kernel and for modules.
 KBUILD_ARGUMENTS = ("ARCH=powerpc", f"CROSS_COMPILE={CROSS_COMPILE}")
@@ -62,7 +62,6 @@ def ensure_kernel(configuration: KernelConfiguration | str) -> Path:
     if isinstance(configuration, str):
         configuration = KernelConfiguration(configuration)
     kernel = configuration.directory / "kernel"
-    compiler = Path(shutil.which(CROSS_COMPILER) or CROSS_COMPILER)
     try:
         cache = cache_directory()
     except OSError as error:
@@ -72,12 +71,13 @@ def ensure_kernel(configuration: KernelConfiguration | str) -> Path:
         kernel.unlink(missing_ok=True)
         cached = cache / cache_key(configuration)
         log = configuration.directory / "kernel.log"
-        ensure_directory(cached, lambda directory, lock: _build(directory, lock, configuration, log))
+        ensure_directory(cached, lambda directory: _build(directory, configuration, log))
         kernel.symlink_to(cached)
 
     if kernel.is_symlink() and kernel.readlink().parent != cache:
         kernel.unlink()
-    refresh(kernel, (configuration.source.archive, compiler, *configuration.files()), find_or_build)
+    inputs = (configuration.source.archive, tool(CROSS_COMPILER), *configuration.files())
+    refresh(kernel, inputs, find_or_build, recipe=(str(_RECIPE),))
     return kernel
 
 
@@ -94,12 +94,12 @@ def _settings(configuration: KernelConfiguration) -> str:
     return "\n".join(setting.line for setting in configuration.settings())
 
 
-def _build(directory: Path, lock: int, configuration: KernelConfiguration, log: Path) -> None:
+def _build(directory: Path, configuration: KernelConfiguration, log: Path) -> None:
     """Fill ``directory`` with the kernel: unpack, configure and build beside, keep what is needed."""
     log.write_text("", encoding="utf-8")
     source = directory / "source"
     source.mkdir()
-    unpack_source(source, source=configuration.source, keep_open=lock)
+    unpack_source(source, source=configuration.source)
 
     def kbuild(*arguments: str, on_line: Callable[[str], None] = lambda _: None) -> None:
         run_logged(
@@ -108,7 +108,6 @@ def _build(directory: Path, lock: int, configuration: KernelConfiguration, log: 
             directory=source,
             log=log,
             on_line=on_line,
-            keep_open=lock,
         )
 
     settings = source / "settings.config"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paradrive.machine.bounded_process import UNLIMITED, start
+from paradrive_tools.guest_build.cache import held_locks
 from paradrive_tools.guest_build.command import run
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.progress import progress
@@ -65,26 +66,24 @@ def unpack_source(
     directory: Path,
     *,
     source: Source = LINUX_6_12,
-    keep_open: int | None = None,
     documentation: bool = False,
 ) -> None:
     """Unpack into ``directory`` what it takes to build a guest's kernel, and the documentation if wanted.
 
-    The file descriptor ``keep_open`` is inherited by what unpacks. Raises BuildError when it fails.
+    What unpacks inherits the locks that are held. Raises BuildError when it fails.
     """
     omitted = _NEVER_COMPILED if documentation else _NEVER_COMPILED + _DOCUMENTATION
-    unpack(directory, source, *(f"--exclude={pattern}" for pattern in omitted), keep_open=keep_open)
+    unpack(directory, source, *(f"--exclude={pattern}" for pattern in omitted))
 
 
-def unpack(directory: Path, source: Source, *selection: str, keep_open: int | None = None) -> None:
+def unpack(directory: Path, source: Source, *selection: str) -> None:
     """Unpack into ``directory`` what tar's options and patterns ``selection`` say; as ``unpack_source``."""
     command = ["tar", "-xJf", "-", "--strip-components=1", *selection]
-    inherited = () if keep_open is None else (keep_open,)
     size = source.archive.stat().st_size
     with (
         progress("unpacking the kernel's source", size) as advance,
         source.archive.open("rb") as archive,
-        start(command, UNLIMITED, cwd=directory, stdin=subprocess.PIPE, pass_fds=inherited) as tar,
+        start(command, UNLIMITED, cwd=directory, stdin=subprocess.PIPE, pass_fds=held_locks()) as tar,
     ):
         assert tar.stdin is not None
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive_tools.guest_build.command import first_complaint, run
+from paradrive_tools.guest_build.command import first_complaint, run, tool
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.paths import BUILD, TREE_SOURCES
@@ -13,6 +13,7 @@ from paradrive_tools.guest_build.paths import BUILD, TREE_SOURCES
 if TYPE_CHECKING:
     from pathlib import Path
 
+DTC = "dtc"
 #: Checks that dtc leaves off unless asked for.
 _EXTRA_CHECKS = ("-W", "property_name_chars_strict", "-W", "node_name_chars_strict")
 
@@ -36,14 +37,15 @@ def ensure_tree(name: str) -> Path:
     """Return the blob of dts/``name``.dts, compiling it if need be."""
     blob = BUILD / "dts" / f"{name}.dtb"
     sources = sorted(TREE_SOURCES.glob("*.dts*"))
-    refresh(blob, sources, lambda: compile_tree(TREE_SOURCES / f"{name}.dts", blob))
+    source = TREE_SOURCES / f"{name}.dts"
+    refresh(blob, (*sources, tool(DTC)), lambda: compile_tree(source, blob), recipe=_EXTRA_CHECKS)
     return blob
 
 
 def compile_tree(source: Path, blob: Path) -> None:
     """Compile the tree ``source`` to ``blob``. Raises BuildError for an error or a warning."""
     command = [
-        "dtc",
+        DTC,
         *_EXTRA_CHECKS,
         "-i",
         str(TREE_SOURCES),
