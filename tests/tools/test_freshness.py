@@ -2,11 +2,11 @@
 """An output is made again when, and only when, something that it was made from has changed."""
 
 import os
-import resource
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from full_disk import room_for
 
 from paradrive_tools.guest_build.freshness import refresh
 
@@ -145,13 +145,8 @@ def test_an_output_that_has_been_cut_off_since_is_made_again(workshop: Workshop)
 def test_a_record_that_does_not_fit_on_the_disk_leaves_the_output_stale(
     workshop: Workshop, space: int
 ) -> None:
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (space, limit[1]))
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            refresh(workshop.output, [workshop.input], lambda: workshop.output.touch())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    with room_for(space), pytest.raises(OSError, match="File too large"):
+        refresh(workshop.output, [workshop.input], lambda: workshop.output.touch())
     workshop.refresh()
     assert workshop.output.read_text() == "first"
 

@@ -163,8 +163,8 @@ def test_report_replaces_the_file_as_a_whole(run: Run, tmp_path: Path) -> None:
 def test_trace_has_a_line_for_each_access(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "trace"
     run("print 'h' ; lis 4, pvctl@ha ; lwz 5, pvctl@l(4) ; shutdown 0 ; b .", "--trace-mmio", str(path))
-    heading, *lines = path.read_text().splitlines()
-    assert heading.startswith("# ")
+    heading, *lines, end = path.read_text().splitlines()
+    assert heading.startswith("# ") and end.startswith("# ")
     assert [line.split()[1:] for line in lines] == [
         ["serial@4500", "THR", "write", "1", "0x68"],
         ["pvctl@0", "ID", "read", "4", "0x50564354"],

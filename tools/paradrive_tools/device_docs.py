@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 
 from paradrive.devices.guts import Guts
 from paradrive.devices.mpic import Mpic
@@ -11,6 +12,9 @@ from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import Pvctl
 from paradrive.devices.pvpanic import Pvpanic
 from paradrive.devices.register_device import RegisterDevice, describe
+from paradrive.machine.inputs import InputError
+from paradrive.machine.outputs import write_output
+from paradrive_tools import exit_status
 from paradrive_tools.guest_build.paths import CHECKOUT
 
 DOCUMENT = CHECKOUT / "docs" / "devices.md"
@@ -50,5 +54,15 @@ def section(device: type[RegisterDevice]) -> str:
     )
 
 
+def main() -> int:
+    """Write the document; return the exit status."""
+    try:
+        write_output(str(DOCUMENT), [document().encode()])
+    except InputError as error:
+        print(f"paradrive: error: {error}", file=sys.stderr)
+        return exit_status.BAD_INPUT
+    return 0
+
+
 if __name__ == "__main__":
-    DOCUMENT.write_text(document(), encoding="utf-8")
+    sys.exit(main())

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A trace of device accesses: one line each, with blanks between the columns."""
+"""A trace of device accesses: one line each, with blanks between the columns.
+
+Lines with a # are none; the last one tells that the trace is complete.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from paradrive.devices.bus import MmioAccess
 
 HEADING = "# guest-time-ns device register direction size value\n"
+END = "# end\n"
 
 
 class MmioTrace:
@@ -39,6 +43,8 @@ class MmioTrace:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            self._write(END)
         try:
             self._file.close()
         except OSError as problem:

@@ -12,9 +12,13 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
+from paradrive.machine.inputs import InputError
+from paradrive.machine.outputs import write_output
+from paradrive_tools import exit_status
 from paradrive_tools.agreement.comparison import compare
 from paradrive_tools.agreement.search import Tally, search_batch
 from paradrive_tools.agreement.variants import good_blobs, variants
+from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.paths import BUILD
 from paradrive_tools.guest_build.progress import progress
 
@@ -25,21 +29,28 @@ REPORT = BUILD / "agreement.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare the variants and ``--count`` generated trees; return 0 if all agree, 1 if one does not."""
+    """Compare the variants and ``--count`` generated trees; return 0 if all agree, 1 if one does not.
+
+    2 is for what keeps them from being compared: bad input, a tool that is missing, a full disk.
+    """
     parser = argparse.ArgumentParser(prog="agreement", description=__doc__)
     parser.add_argument("--count", type=int, default=DEFAULT_COUNT, metavar="N", help="generated trees")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32), metavar="N", help="repeats a run")
     options = parser.parse_args(arguments)
-    print(f"seed {options.seed}")
+    try:
+        return _compare_all(options.count, options.seed)
+    except (BuildError, InputError) as error:
+        print(f"paradrive: error: {error}", file=sys.stderr)
+        return exit_status.BAD_INPUT
+
+
+def _compare_all(count: int, seed: int) -> int:
+    print(f"seed {seed}")
     tally = _compare_variants()
-    tally.add(_search(options.count, options.seed))
-    report = {"trees": tally.trees, "agreed": tally.agreed, "disagreed": tally.disagreed}
-    REPORT.parent.mkdir(exist_ok=True)
-    temporary = REPORT.with_suffix(".tmp")
-    temporary.write_text(
-        json.dumps({**report, "by_rule": dict(sorted(tally.by_rule.items()))}, indent=2) + "\n", "utf-8"
-    )
-    temporary.replace(REPORT)
+    tally.add(_search(count, seed))
+    totals = {"trees": tally.trees, "agreed": tally.agreed, "disagreed": tally.disagreed}
+    report = {**totals, "by_rule": dict(sorted(tally.by_rule.items()))}
+    write_output(str(REPORT), [json.dumps(report, indent=2).encode() + b"\n"])
     print(f"{tally.trees} trees: {tally.agreed} agreed, {tally.disagreed} disagreed ({REPORT.name})")
     return int(tally.disagreed > 0)
 

@@ -11,7 +11,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from paradrive.machine.inputs import InputError
 from paradrive_tools import exit_status
 from paradrive_tools.fidelity import peer
 from paradrive_tools.fidelity.batch import (
@@ -68,7 +67,7 @@ def run(batch: Batch) -> Result:
 def execute(cores: Sequence[str], cases: int, json_path: str | None) -> int:
     """Compare everything, write and print the report, and return the exit status.
 
-    Raises InputError when the report cannot be written.
+    Raises InputError when the report, or what it is made of, cannot be written.
     """
     target = Path(json_path) if json_path else BUILD / "fidelity.json"
     try:
@@ -78,10 +77,7 @@ def execute(cores: Sequence[str], cases: int, json_path: str | None) -> int:
         print(f"paradrive: error: {error}", file=sys.stderr)
         return exit_status.BAD_INPUT
     summary = report(results)
-    try:
-        write_json(target, summary)
-    except OSError as error:
-        raise InputError(str(target), error.strerror or str(error)) from None
+    write_json(target, summary)
     print_summary(summary)
     return MISMATCH if summary["mismatches"] else 0
 
@@ -89,7 +85,7 @@ def execute(cores: Sequence[str], cases: int, json_path: str | None) -> int:
 def compare(wanted: Sequence[Batch], store: Store) -> dict[Batch, Result]:
     """Return the results of all batches; those that the store does not have are executed, on all CPUs.
 
-    Raises FidelityError when one cannot be executed.
+    Raises FidelityError when one cannot be executed, InputError when a result cannot be written.
     """
     results = {batch: result for batch in wanted if (result := store.load(batch.name)) is not None}
     remaining = [batch for batch in wanted if batch not in results]

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import paradrive.cpu
+import paradrive.devices
 import paradrive.isa
+from paradrive.machine.inputs import InputError
+from paradrive.machine.outputs import write_output
 from paradrive_tools.fidelity.batch import Result
 
 if TYPE_CHECKING:
@@ -21,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def fingerprint(qemu: str) -> str:
-    """Return what identifies the instruction set, the core, these tests and QEMU's version."""
+    """Return what identifies the instruction set, the core, its memory, these tests and QEMU's version."""
     digest = hashlib.sha256(qemu.encode())
-    for directory in (_directory_of(paradrive.isa.__file__), _directory_of(paradrive.cpu.__file__)):
-        _add(digest, sorted(directory.rglob("*.py")))
+    for package in (paradrive.isa, paradrive.cpu, paradrive.devices):
+        _add(digest, sorted(_directory_of(package.__file__).rglob("*.py")))
     _add(digest, sorted(Path(__file__).parent.glob("*.py")))
     return digest.hexdigest()[:16]
 
@@ -59,7 +62,7 @@ class Store:
             return None
 
     def save(self, name: str, result: Result) -> None:
-        """Keep the result of a batch."""
+        """Keep the result of a batch; InputError when it cannot be written."""
         write_json(self._path(name), result.as_json())
 
     def _path(self, name: str) -> Path:
@@ -67,8 +70,9 @@ class Store:
 
 
 def write_json(path: Path, data: object) -> None:
-    """Write a file that is complete or not there; OSError when that cannot be done."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.incomplete")
-    temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    """Write a file, which is complete or untouched; InputError when that cannot be done."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(str(path), getattr(error, "strerror", None) or str(error)) from None
+    write_output(str(path), [json.dumps(data, indent=1).encode() + b"\n"])
