@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections import deque
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,7 +27,7 @@ class Guest:
 
     def __init__(self, sent: bytes, end: object = HUNG) -> None:
         self.sent, self.end, self.resets = deque(sent), end, 0
-        self.vcpu = SimpleNamespace(instructions=0)
+        self.spent = 0
         self.received = b""
         self.transmit: Callable[[int], None] = lambda byte: None
         self._interrupted = False

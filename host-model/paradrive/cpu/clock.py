@@ -47,6 +47,8 @@ class Clock:
         self._queue: list[tuple[int, int, Event]] = []
         self._order = count()
         self._size_to_clean = SMALL_QUEUE
+        #: How many events have run.
+        self.events_run = 0
         #: Called when an earlier event than all others has been scheduled.
         self.rearm: Callable[[], None] = lambda: None
 
@@ -84,4 +86,5 @@ class Clock:
             event = heapq.heappop(self._queue)[2]
             action, event.action = event.action, None
             if action is not None:
+                self.events_run += 1
                 action()

@@ -29,6 +29,8 @@ from paradrive.guest.agent_protocol import (
 from paradrive.machine.outcome import Interrupted, NoProgress, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from paradrive.devices.ns16550 import Ns16550
     from paradrive.machine.machine import Machine
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 DEFAULT_BUDGET = 200_000_000
 #: Bytes of output of a program, or of a file, that the host takes; a guest can send without end.
 MAX_DATA = 1 << 24
+#: Bytes that the host needs for a frame which nobody has asked for yet, besides its payload.
+_FRAME_OVERHEAD = 200
 #: Data bytes of a write that leave room for a path of the longest kind (PATH_MAX).
 _WRITE_SIZE = MAX_PAYLOAD - 4096 - 8
 
@@ -49,10 +53,17 @@ class RequestRefusedError(AgentError):
 
 
 class GuestEndedError(AgentError):
-    """The guest has ended, or hangs, instead of answering; ``outcome`` tells which."""
+    """The guest has ended, or hangs, instead of answering; ``outcome`` tells which.
 
-    def __init__(self, what: str, outcome: Outcome) -> None:
-        super().__init__(f"{what}: no answer: {outcome}")
+    Where it hangs, the message says where, in the words of ``describe``.
+    """
+
+    def __init__(self, what: str, outcome: Outcome, describe: Callable[[int], str] = hex) -> None:
+        told = str(outcome)
+        if isinstance(outcome, NoProgress):
+            places = f"at {describe(outcome.pc)}, called from {describe(outcome.link)}"
+            told = f"the guest makes no progress: {outcome.reason}; {places}"
+        super().__init__(f"{what}: no answer: {told}")
         self.outcome = outcome
 
 
@@ -84,9 +95,13 @@ class Agent:
     the agent does not answer or not as it should, RequestRefusedError when the guest's kernel refuses,
     GuestEndedError when the guest ends or uses up the budget. After the latter there is no agent to talk to
     before ``connect``, or before the machine was restored and ``forget`` was called.
+    ``describe`` names an address of the guest's code in messages.
     """
 
-    def __init__(self, machine: Machine, port: Ns16550) -> None:
+    def __init__(
+        self, machine: Machine, port: Ns16550, describe: Callable[[int], str] = "{:#010x}".format
+    ) -> None:
+        self._describe = describe
         self._machine = machine
         self._port = port
         self._frames: deque[Frame] = deque()
@@ -129,24 +144,24 @@ class Agent:
             return
         frame = decode(self._incoming)
         self._incoming, self._size = bytearray(), HEADER_SIZE
-        self._kept += len(frame.payload)
+        self._kept += len(frame.payload) + _FRAME_OVERHEAD
         if self._kept > MAX_DATA:
             raise AgentError(f"the agent has sent more than {MAX_DATA} bytes")
         self._frames.append(frame)
 
     def _next_frame(self, what: str, deadline: int) -> Frame:
-        """Run the machine until the agent says something, at most to instruction number ``deadline``."""
+        """Run the machine until the agent says something, or has `spent` as much as ``deadline``."""
         machine = self._machine
         while not self._frames:
             if self._problem is not None:
                 raise self._problem
             self._waits = True
             try:
-                outcome = machine.run(max(deadline - machine.vcpu.instructions, 0), reset_limit=0)
+                outcome = machine.run(max(deadline - machine.spent, 0), reset_limit=0)
             finally:
                 self._waits = False
             if not isinstance(outcome, Interrupted):
-                raise GuestEndedError(what, outcome)
+                raise GuestEndedError(what, outcome, self._describe)
         return self._frames.popleft()
 
     # Conversation
@@ -154,19 +169,23 @@ class Agent:
     def connect(self, budget: int) -> None:
         """Run the machine, at most ``budget`` instructions, until an agent that has just started greets."""
         self.forget()
-        frame = self._next_frame("agent", self._machine.vcpu.instructions + budget)
+        frame = self._next_frame("agent", self._machine.spent + budget)
         if frame.answer is not Answer.HELLO or frame.number() != VERSION:
             raise AgentError(f"the agent greets with {frame.answer.name} {frame.payload.hex()}")
 
     def _ask(self, what: str, request: Request, payload: bytes) -> int:
-        """Send a request; return the number of the instruction at which the answer must be there."""
+        """Send a request; return what the machine may have spent when the answer is there."""
         if self._pending is not None:
             raise AgentError(f"{what}: the agent has not finished {self._pending}")
+        if self._problem is not None:
+            raise self._problem
+        if self._frames or self._incoming:
+            raise AgentError(f"{what}: the agent has said something that it was not asked for")
         frame = encode(request, payload)
         self._pending = what
         self._kept = 0
         self._port.receive(frame)
-        return self._machine.vcpu.instructions + self.budget
+        return self._machine.spent + self.budget
 
     def _answer(self, what: str, deadline: int, *expected: Answer) -> Frame:
         """Return the next frame, which must be an expected one. Raises RequestRefusedError for an ERROR."""
@@ -249,7 +268,7 @@ class Program:
         written = {Answer.STDOUT: bytearray(), Answer.STDERR: bytearray()}
         outcome = None
         status: int | None = None
-        deadline = self._agent._machine.vcpu.instructions + self._agent.budget
+        deadline = self._agent._machine.spent + self._agent.budget
         try:
             frame = self._agent._answer(self._what, deadline, *written, Answer.ENDED)
             while frame.answer is not Answer.ENDED:

@@ -44,6 +44,10 @@ class Console:
         """Call ``found`` with each line that ends from now on and contains ``text``."""
         self._watches.append((text, found))
 
+    def unwatch(self, text: str, found: Callable[[str], None]) -> None:
+        """Do not call ``found`` any more for lines that contain ``text``; ValueError if it would not be."""
+        self._watches.remove((text, found))
+
     def transmit(self, byte: int) -> None:
         """Take one byte from the guest."""
         self._line.append(byte)
@@ -69,6 +73,6 @@ class Console:
             del self._kept[:-KEPT_BYTES]
         self._line.clear()
         self._flushed = 0
-        for text, found in self._watches:
+        for text, found in tuple(self._watches):
             if text in line:
                 found(line)

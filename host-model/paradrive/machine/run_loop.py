@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from paradrive.cpu.vcpu import Vcpu
     from paradrive.devices.ns16550 import Ns16550
 
-#: Instructions between two looks at the host's input: some 10 ms on the compiled engine.
-SLICE = 5_000_000
+#: Instructions between two looks at the host's input and at the budget: some 2 ms on the compiled engine.
+SLICE = 1_000_000
 #: Queued bytes of input from which on the host is not asked for more: the guest does not keep up.
 ENOUGH_INPUT = 4096
 #: Instructions in which a kernel that has panicked may still print, call its notifiers and reset.
@@ -33,6 +33,9 @@ PANIC_GRACE = 100_000_000
 MAX_CONSOLE_LINE = 4096
 #: Guest time, in nanoseconds, that a guest may idle without a word when nobody can wake it.
 IDLE_LIMIT = 60 * NANOSECONDS_PER_SECOND
+#: What each timer event takes of a budget at least, with the instructions before it: the host needs as long
+#: for it. A kernel executes more from one to the next; a guest that has itself woken all the time does not.
+EVENT_COST = 1000
 _NEWLINE = 0x0A
 
 
@@ -88,7 +91,10 @@ class RunLoop(abc.ABC):
         self._crashed = False
         self._panic_message: str | None = None
         self._panic_deadline = 0
-        self._active_instructions = 0
+        # What runs have taken of their budgets besides instructions.
+        self._charges = 0
+        self._ends_idle = False
+        self._active_spent = 0
         self._active_time = 0
 
     @abc.abstractmethod
@@ -121,6 +127,11 @@ class RunLoop(abc.ABC):
         self._panic_message, self._panic_deadline = progress.panic_message, progress.panic_deadline
         self._console_line[:] = progress.console_line
         self._note_activity()
+
+    @property
+    def spent(self) -> int:
+        """What runs have taken of their budgets so far: instructions, and what events take besides."""
+        return self.vcpu.instructions + self._charges
 
     def panicked(self, message: str) -> None:
         """Take note that the guest's kernel has panicked; `OnPanic` says what comes of it."""
@@ -181,7 +192,7 @@ class RunLoop(abc.ABC):
             self.console.receive(data)
 
     def _note_activity(self) -> None:
-        self._active_instructions = self.vcpu.instructions
+        self._active_spent = self.spent
         self._active_time = self.clock.now()
 
     # The run loop
@@ -193,16 +204,19 @@ class RunLoop(abc.ABC):
         reset_limit: int,
         host: Host | None = None,
         on_panic: OnPanic = OnPanic.END,
+        until_idle: bool = False,
     ) -> Outcome:
         """Run until the guest ends, and return how.
 
         It may execute ``budget`` instructions, and reset itself or be reset after a panic ``reset_limit``
-        times; the host's resets do not count. While input may still come from ``host``, the budget counts
-        from the last byte received or sent on the console.
+        times; the host's resets do not count. Timer events that are less than ``EVENT_COST`` instructions
+        apart take as much of the budget. While input may still come from ``host``, the budget counts from the
+        last byte received or sent on the console. With ``until_idle`` the run is `Interrupted` as soon as the
+        guest waits.
         """
-        start, resets_left = self.vcpu.instructions, reset_limit
+        start, charges, resets_left = self.spent, self._charges, reset_limit
         self._outcome = None
-        self._on_panic = on_panic
+        self._on_panic, self._ends_idle = on_panic, until_idle
         self._note_activity()
         while self._outcome is None:
             if self._reset_is_due():
@@ -216,12 +230,15 @@ class RunLoop(abc.ABC):
             if host is not None and self._takes_input():
                 self._receive(host.poll())
             attended = host is not None and host.is_open()
-            counted_from = max(start, self._active_instructions) if attended else start
-            remaining = counted_from + budget - self.vcpu.instructions
+            counted_from = max(start, self._active_spent) if attended else start
+            remaining = counted_from + budget - self.spent
             if remaining <= 0:
-                self._outcome = self._no_progress(f"it has executed {budget} instructions")
+                self._outcome = self._no_progress(_used_up(budget, self._charges - charges))
                 break
+            executed, events = self.vcpu.instructions, self.clock.events_run
             self._handle(self.vcpu.run(min(remaining, self._uninterrupted())), host if attended else None)
+            cost = EVENT_COST * (self.clock.events_run - events)
+            self._charges += max(cost - (self.vcpu.instructions - executed), 0)
         return self._outcome
 
     def _keep_appointment(self) -> None:
@@ -240,7 +257,10 @@ class RunLoop(abc.ABC):
 
     def _handle(self, run_exit: RunExit, host: Host | None) -> None:
         if run_exit is RunExit.IDLE:
-            self._idle(host)
+            if self._ends_idle and not self._ends_by_panic():
+                self._outcome = Interrupted()
+            else:
+                self._idle(host)
         elif run_exit is RunExit.RESET:
             self._reset_requested = BootReason.GUEST_RESET
         if self._ends_by_panic() and self._panic_is_over():
@@ -298,3 +318,9 @@ class RunLoop(abc.ABC):
 
     def _no_progress(self, reason: str) -> NoProgress:
         return NoProgress(reason, self.vcpu.state.pc, self.vcpu.state.lr)
+
+
+def _used_up(budget: int, charges: int) -> str:
+    """Tell of a budget of which events have taken so much."""
+    events = f", {charges} of them for timers" if charges else ""
+    return f"it has executed {budget} instructions{events}"

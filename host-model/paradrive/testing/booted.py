@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.cpu.vcpu import RunExit
 from paradrive.devices.mpic import Mpic
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import BootReason
@@ -25,7 +25,7 @@ from paradrive.testing.faults import FaultInjection
 from paradrive.testing.modules import Modules, loadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from paradrive.devices.bus import MmioAccess
@@ -41,6 +41,10 @@ AGENT_PORT = "serial1"
 BOOT_BUDGET = 100_000_000
 #: What a test may wait for an event, in instructions.
 DEFAULT_BUDGET = 200_000_000
+#: The file of the initramfs that names its modules.
+MODULES_LIST = "/modules.list"
+#: Some requests are made for each of its modules; a guest can list any number.
+MAX_MODULES = 256
 #: How many of the last device accesses are remembered.
 ACCESSES_KEPT = 32
 
@@ -113,7 +117,8 @@ class BootedGuest(FaultInjection):
         port = self.machine.serial_ports.get(node.path) if node is not None else None
         if port is None:
             raise AgentError(f"{tree.source}: there is no {AGENT_PORT}, on which the agent would listen")
-        self.agent = Agent(self.machine, port)
+        self.agent = Agent(self.machine, port, self._describe)
+        self._modules = Modules(self._kernel, (), self.agent)
         try:
             self._boot(recipe.modules)
         except AgentError as error:
@@ -125,7 +130,9 @@ class BootedGuest(FaultInjection):
 
     def _boot(self, modules: tuple[Path, ...]) -> None:
         self.agent.connect(BOOT_BUDGET)
-        paths = self.read("/modules.list").split()
+        paths = self.read(MODULES_LIST).split()
+        if len(paths) > MAX_MODULES:
+            raise AgentError(f"{MODULES_LIST} names {len(paths)} modules, more than {MAX_MODULES}")
         for module in modules:
             paths.append(f"/lib/modules/{module.name}")
             self.agent.write(paths[-1], loadable(module))
@@ -135,8 +142,9 @@ class BootedGuest(FaultInjection):
         self.machine.bus.untraced = self._everyday_devices
         self.machine.bus.trace = self._note_access
         # Up to where the kernel has nothing to do but to wait for the next request.
-        while self.machine.vcpu.run(BOOT_BUDGET) is not RunExit.IDLE:
-            pass
+        outcome = self.machine.run(BOOT_BUDGET, reset_limit=0, until_idle=True)
+        if not isinstance(outcome, Interrupted):
+            raise GuestEndedError("waiting for the guest to idle", outcome, self._describe)
 
     def restore(self) -> None:
         """Return to the state after the boot, whatever has happened since."""
@@ -210,6 +218,12 @@ class BootedGuest(FaultInjection):
         """
         return self._modules.source_lines(addresses, self._unstripped)
 
+    def _describe(self, address: int) -> str:
+        """Return an address with the name of the function that it is in, as far as that is known."""
+        linked = address + self.machine.kernel.virtual_offset & 0xFFFF_FFFF  # early, the MMU maps nothing
+        name = self.symbols.describe(address) or self.symbols.describe(linked)
+        return f"{address:#010x} {name}" if name else f"{address:#010x}"
+
     # Requests to the agent
 
     def run(self, command: str) -> Completed:
@@ -255,44 +269,49 @@ class BootedGuest(FaultInjection):
         A ``line`` with this text has ended on the console; the function of the name ``symbol`` is about to
         be executed; a device access for which ``access`` returns True is made (a write: is about to be); so
         many ``instructions`` have been executed. Raises GuestEndedError when the guest ends before that, or
-        has executed ``budget`` instructions.
+        has used up ``budget`` (with ``instructions``: as many more).
         """
+        machine = self.machine
+        with self._awaiting(line, symbol, access):
+            goal = None if instructions is None else machine.vcpu.instructions + instructions
+            deadline = machine.spent + budget + (instructions or 0)
+            while not self._reached and (goal is None or machine.vcpu.instructions < goal):
+                before, left = machine.spent, deadline - machine.spent
+                if goal is not None:
+                    left = min(left, goal - machine.vcpu.instructions)
+                outcome = machine.run(left, reset_limit=reset_limit)
+                # Some of what was left may have gone on idling, which brings the goal no nearer.
+                has_more = left <= machine.spent - before < deadline - before
+                if not self._reached and not isinstance(outcome, Interrupted) and not has_more:
+                    raise GuestEndedError("run_until", outcome, self._describe)
+
+    @contextlib.contextmanager
+    def _awaiting(
+        self, line: str | None, symbol: str | None, access: Callable[[MmioAccess], bool] | None
+    ) -> Iterator[None]:
+        """Let `_reach` be called when one of these happens, while the ``with`` block runs."""
+        start = None if symbol is None else self.symbol(symbol)
         self._reached = False
         self._awaited = access
-        start = None if symbol is None else self.symbol(symbol)
-        if start is not None:
-            self.machine.vcpu.set_breakpoint(start, self._reach)
-        if line is not None:
-            self._console.watch(line, self._line_watcher())
-        deadline = self.machine.vcpu.instructions + (budget if instructions is None else instructions)
         if access is not None:
             # It may wait for one that is not remembered.
             self.machine.bus.untraced = frozenset()
+        if start is not None:
+            self.machine.vcpu.set_breakpoint(start, self._reach)
+        if line is not None:
+            self._console.watch(line, self._reach_line)
         try:
-            while not self._reached:
-                left = max(deadline - self.machine.vcpu.instructions, 0)
-                outcome = self.machine.run(left, reset_limit=reset_limit)
-                if self._reached or isinstance(outcome, Interrupted):
-                    continue
-                if instructions is None or self.machine.vcpu.instructions < deadline:
-                    raise GuestEndedError("run_until", outcome)
-                break
+            yield
         finally:
             self._awaited = None
             self.machine.bus.untraced = self._everyday_devices
             if start is not None:
                 self.machine.vcpu.remove_breakpoint(start, self._reach)
+            if line is not None:
+                self._console.unwatch(line, self._reach_line)
 
-    def _line_watcher(self) -> Callable[[str], None]:
-        pending = True
-
-        def found(line: str) -> None:
-            nonlocal pending
-            if pending:
-                pending = False
-                self._reach()
-
-        return found
+    def _reach_line(self, line: str) -> None:
+        self._reach()
 
     def _reach(self) -> None:
         self._reached = True
