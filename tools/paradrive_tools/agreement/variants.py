@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive_tools.guest_build.paths import TREE_SOURCES
-from paradrive_tools.lint.dtc import compile_source
+from paradrive_tools.lint.source import read_tree
 from paradrive_tools.run import DEFAULT_CPU, DEFAULT_MACHINE
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Variant(NamedTuple):
 
     def blob(self) -> bytes:
         """Return it compiled, even where dtc takes it for an error; InputError when it is no tree."""
-        return compile_source(self.path.read_bytes(), str(self.path), [str(self.path.parent)])[0]
+        return read_tree(str(self.path)).blob
 
 
 def variants() -> list[Variant]:

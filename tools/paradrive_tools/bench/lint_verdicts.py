@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from paradrive_tools.bench.process import BenchError, Program, sample
 from paradrive_tools.guest_build.paths import TREE_SOURCES
 from paradrive_tools.lint.command import EXIT_FINDINGS
-from paradrive_tools.lint.dtc import OPTIONAL_CHECKS, compile_source
+from paradrive_tools.lint.dtc import OPTIONAL_CHECKS
+from paradrive_tools.lint.source import read_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +41,7 @@ def compile_trees(sources: Sequence[Path], directory: Path) -> list[Tree]:
     trees = []
     for number, source in enumerate(sources):
         blob = directory / f"{number}-{source.stem}.dtb"
-        blob.write_bytes(compile_source(source.read_bytes(), str(source), [str(source.parent)])[0])
+        blob.write_bytes(read_tree(str(source)).blob)
         trees.append(Tree(source, blob))
     return trees
 

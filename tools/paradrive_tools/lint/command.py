@@ -35,6 +35,13 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     command.set_defaults(execute=_execute)
     add = command.add_argument
     add("trees", nargs="*", metavar="TREE", help="a device tree: source (.dts) or blob (.dtb)")
+    add(
+        *("-I", "--include"),
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a directory that sources may include files from, besides their own; any number of times",
+    )
     add("--module", metavar="FILE", help="the driver, a .ko file: check it against the trees")
     add("--config", metavar="FILE", help="a kernel's .config: check that the driver can be enabled in it")
     add(

@@ -16,6 +16,7 @@ from paradrive_tools.lint.finding import Finding, Location, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 #: Those which are off unless asked for, but unique_unit_address_if_enabled, which says nothing that
 #: unique_unit_address does not say as well.
@@ -34,19 +35,19 @@ _PREREQUISITE = "Failed prerequisite"
 _SEVERITIES = {"Warning": Severity.WARNING, "ERROR": Severity.ERROR}
 
 
-def compile_source(text: bytes, name: str, directories: Sequence[str]) -> tuple[bytes, list[Finding]]:
+def compile_source(text: bytes, name: str, directory: Path) -> tuple[bytes, list[Finding]]:
     """Return the blob that dtc makes of a source, and what it finds.
 
-    ``directories`` are searched for included files. Raises InputError, naming the file and the line, when
+    The files that it includes are in ``directory``. Raises InputError, naming the file and the line, when
     the source is no tree.
     """
-    return _run(("-I", "dts", "-O", "dtb", *_searching(directories)), text, name)
+    return _run(("-I", "dts", "-O", "dtb"), text, name, directory)
 
 
-def annotate_source(text: bytes, name: str, directories: Sequence[str]) -> str:
+def annotate_source(text: bytes, name: str, directory: Path) -> str:
     """Return the source as dtc writes it out, in one piece, with the origin of each line in a comment."""
-    command = [*_COMMAND, *_ANNOTATING, *_searching(directories)]
-    return run_bounded(command, text, name).output.decode("utf-8", "replace")
+    result = run_bounded([*_COMMAND, *_ANNOTATING], text, name, directory=directory)
+    return result.output.decode("utf-8", "replace")
 
 
 def check_blob(blob: bytes, name: str) -> list[Finding]:
@@ -55,12 +56,10 @@ def check_blob(blob: bytes, name: str) -> list[Finding]:
     return findings
 
 
-def _searching(directories: Sequence[str]) -> list[str]:
-    return [argument for directory in directories for argument in ("-i", directory)]
-
-
-def _run(options: Sequence[str], contents: bytes, name: str) -> tuple[bytes, list[Finding]]:
-    result = run_bounded([*_COMMAND, *options], contents, name)
+def _run(
+    options: Sequence[str], contents: bytes, name: str, directory: Path | None = None
+) -> tuple[bytes, list[Finding]]:
+    result = run_bounded([*_COMMAND, *options], contents, name, directory=directory)
     if result.status != 0:
         raise _failure(result.messages, name)
     # Of a check that needs another one to succeed, only the other one's complaint says anything.

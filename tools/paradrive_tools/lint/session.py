@@ -63,7 +63,7 @@ def execute(options: argparse.Namespace) -> int:
     companions = _companions(options)
     reports = []
     status = 0
-    for source in _read_ahead(options.trees):
+    for source in _read_ahead(options.trees, options.include):
         try:
             reports.append(report_on(source.result(), companions))
         except InputError as error:
@@ -75,12 +75,12 @@ def execute(options: argparse.Namespace) -> int:
     return status
 
 
-def _read_ahead(names: Sequence[str]) -> Iterator[Future[Source]]:
+def _read_ahead(names: Sequence[str], include: Sequence[str]) -> Iterator[Future[Source]]:
     """Yield the trees, each while the next one is read: dtc is then at work while dtschema judges."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         begun: deque[Future[Source]] = deque()
         for name in names:
-            begun.append(pool.submit(read_tree, name))
+            begun.append(pool.submit(read_tree, name, include))
             if len(begun) > _TREES_AHEAD:
                 yield begun.popleft()
         yield from begun

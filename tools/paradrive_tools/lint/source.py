@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.machine.blob import MAX_BLOB_SIZE
@@ -12,9 +13,12 @@ from paradrive.machine.bounded_process import run_bounded
 from paradrive.machine.inputs import InputError, read_input
 from paradrive_tools.guest_build.paths import TREE_SOURCES
 from paradrive_tools.lint import dtc
+from paradrive_tools.lint.inclusion import Inclusion
 from paradrive_tools.lint.source_map import SourceMap, parse_annotated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from paradrive_tools.lint.finding import Finding
 
 #: Bytes; the sources of the largest boards in Linux have less than a tenth of it, includes and all.
@@ -22,7 +26,11 @@ MAX_SOURCE_SIZE = 1 << 22
 _BLOB_MAGIC = b"\xd0\x0d\xfe\xed"
 _DIRECTIVE = re.compile(rb"^[ \t]*#[ \t]*(?:include|define|undef|if|ifdef|ifndef)\b", re.MULTILINE)
 #: As the kernel's build has it (scripts/Makefile.lib, cmd_dtc).
-_PREPROCESSOR = ("cpp", "-nostdinc", "-undef", "-D__DTS__", "-x", "assembler-with-cpp")
+_PREPROCESSOR = (
+    *("cpp", "-nostdinc", "-undef", "-D__DTS__", "-x", "assembler-with-cpp", "-I."),
+    # These look at files, too, and can be put together by macros.
+    *("-U__has_include", "-U__has_include_next", "-U_Pragma"),
+)
 
 
 class Source(NamedTuple):
@@ -37,31 +45,36 @@ class Source(NamedTuple):
     findings: tuple[Finding, ...] | None = None
 
 
-def read_tree(name: str) -> Source:
+def read_tree(name: str, include: Sequence[str] = ()) -> Source:
     """Read the file ``name``, a blob or a source; InputError when it is neither.
 
-    Whether a blob is well formed is not looked at here.
+    A source may include files from its own directory, from the directories ``include``, from those that come
+    with this project, and from below them. Whether a blob is well formed is not looked at here.
     """
     contents = read_input(name, max(MAX_SOURCE_SIZE, MAX_BLOB_SIZE))
     if contents.startswith(_BLOB_MAGIC) or name.endswith((".dtb", ".dtbo")):
         return Source(name, contents, SourceMap(name))
-    directories = [str(Path(name).parent), str(TREE_SOURCES)]
-    text = _preprocess(contents, name, directories)
-    blob, findings = dtc.compile_source(text, name, directories)
-    annotated = dtc.annotate_source(text, name, directories)
+    with TemporaryDirectory() as directory:
+        copies = Path(directory)
+        inclusion = Inclusion(copies, [str(Path(name).parent), *include, str(TREE_SOURCES)])
+        try:
+            text = _preprocess(contents, name, inclusion, copies)
+            text = inclusion.for_dtc(text.decode("latin-1"), name).encode("latin-1")
+            blob, findings = dtc.compile_source(text, name, copies)
+            annotated = dtc.annotate_source(text, name, copies)
+        except InputError as error:
+            raise inclusion.explain(error) from None
     return Source(name, blob, parse_annotated(annotated, name), tuple(findings))
 
 
-def _preprocess(contents: bytes, name: str, directories: list[str]) -> bytes:
-    """Return the source with the preprocessor's directives executed, and with its name for dtc's messages."""
-    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    marked = f'#line 1 "{quoted}"\n'.encode() + contents
+def _preprocess(contents: bytes, name: str, inclusion: Inclusion, copies: Path) -> bytes:
+    """Return the source with the preprocessor's directives executed."""
     if not _DIRECTIVE.search(contents):
-        return marked
-    command = [*_PREPROCESSOR, *(f"-I{directory}" for directory in directories)]
-    result = run_bounded(command, marked, name)
+        return contents
+    text = inclusion.for_preprocessor(contents.decode("latin-1"), name)
+    result = run_bounded(_PREPROCESSOR, text.encode("latin-1"), name, directory=copies)
     if result.status != 0:
         error = next((message for message in result.messages if " error: " in message), "cpp fails")
-        where, _, reason = error.rpartition(" error: ")
-        raise InputError(where.rstrip(": ") or name, reason)
+        where, _, reason = error.partition(" error: ")
+        raise InputError(where.rstrip(": ") or name, reason.removeprefix("#error "))
     return result.output
