@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,7 @@ from rich.console import Console
 
 from paradrive.cpu.user_cache import cache_directory
 from paradrive.guest.agent_protocol import Answer, encode
+from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.inputs import InputError
 from paradrive_tools.agreement.variants import variants
 from paradrive_tools.bench import boot, compute, engine, lint, mmio, process, restart
@@ -28,6 +31,8 @@ from paradrive_tools.bench.process import (
 )
 from paradrive_tools.bench.qemu_guest import QemuGuest
 from paradrive_tools.cli import main
+from paradrive_tools.guest_build import GuestFiles
+from paradrive_tools.guest_build.trees import ensure_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -224,9 +229,62 @@ def test_work_that_takes_no_time_is_an_error() -> None:
     assert compute.mips(4_000_000, samples(3.0), samples(1.0)) == 2.0
 
 
-def test_differing_results_of_the_work_are_an_error() -> None:
-    with pytest.raises(BenchError, match="differ: 'a', with QEMU 'b'"):
-        compute.check_results([Sample(1.0, 1.0, "a\n")], [Sample(1.0, 1.0, "b\n")])
+@pytest.mark.parametrize(("ours", "theirs"), [("a\n", "b\n"), ("a\n", ""), ("", "")])
+def test_differing_or_missing_results_of_the_work_are_an_error(ours: str, theirs: str) -> None:
+    with pytest.raises(BenchError):
+        compute.check_results([Sample(1.0, 1.0, ours)], [Sample(1.0, 1.0, theirs)])
+
+
+def test_the_work_follows_its_headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "WORKLOAD", tmp_path)
+    monkeypatch.setattr(compute, "BUILD", tmp_path / "build")
+    header = tmp_path / "text.h"
+    (tmp_path / "work.c").write_text('#include "text.h"\nconst char text[] = TEXT;\nvoid _start(void) { }\n')
+    for text in ("first", "other"):
+        header.write_text(f'#define TEXT "{text}"\n')
+        assert text.encode() in compute.build(1).read_bytes()
+
+
+def test_both_emulators_boot_a_tree_without_the_device_that_qemu_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boot, "qemu_initrd_range", lambda *_: (0x400_0000, 0x410_0000))
+    monkeypatch.setattr(boot, "BUILD", tmp_path)
+    dtb = ensure_tree("ppce500")
+    files = GuestFiles(tmp_path / "kernel", tmp_path / "initrd", dtb, ())
+    tree = DeviceTree(boot.write_tree(files, "act=restart", "tree.dtb").read_bytes())
+    assert any("qemu,pvctl" in node.compatible for node in DeviceTree(dtb.read_bytes()).root.walk())
+    assert not any("qemu,pvctl" in node.compatible for node in tree.root.walk())
+    assert tree.chosen().cell("linux,initrd-end") == 0x410_0000
+    assert tree.chosen().properties["bootargs"] == b"act=restart\0"
+
+
+def test_an_access_costs_what_its_loop_takes_longer_than_one_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {"nothing": 1.0, "read": 3.0, "write": 1.5}
+    monkeypatch.setattr(mmio, "Target", lambda: SimpleNamespace(seconds=lambda name, _turns: seconds[name]))
+    assert mmio.measure(3) == {
+        "mmio.read_us": pytest.approx(2e6 / mmio.ACCESSES),
+        "mmio.write_us": pytest.approx(0.5e6 / mmio.ACCESSES),
+    }
+
+
+def test_an_interrupted_measurement_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    numbers: list[int] = []
+
+    def interrupt(number: int, _options: int) -> None:
+        started.read_text()
+        numbers.append(number)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "wait4", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sample(python(f"open({str(started)!r}, 'w').close(); import time; time.sleep(600)"))
+    with pytest.raises(ProcessLookupError):
+        os.kill(numbers[0], 0)
 
 
 def test_the_loops_of_device_accesses_do_what_they_are_measured_for() -> None:
@@ -247,25 +305,44 @@ def test_a_qemu_that_does_not_start_says_why(tmp_path: Path) -> None:
         QemuGuest(("sh", "-c", "echo there is no such option >&2"), tmp_path)
 
 
-#: QEMU, with a guest whose UART passes one byte after the other; its arguments end with -serial and -qmp.
+#: QEMU, with a guest whose UART passes one byte after the other, and a monitor that tells of events; its
+#: arguments end with -serial and -qmp.
 SLOW_GUEST = """
-import socket, sys, time
+import json, socket, sys, time
 serial, monitor = (socket.socket(socket.AF_UNIX) for _ in range(2))
 serial.connect(sys.argv[-3].removeprefix("unix:"))
 monitor.connect(sys.argv[-1].removeprefix("unix:"))
-monitor.sendall(b'{"QMP": {}}' + bytes([10]) + b'{"return": {}}' + bytes([10]))
+for message in ({"QMP": {}}, {"return": {}}, *({"event": name} for name in sys.argv[2].split())):
+    monitor.sendall(json.dumps(message).encode() + bytes([10]))
 for byte in bytes.fromhex(sys.argv[1]):
     time.sleep(0.001)
     serial.sendall(bytes([byte]))
 monitor.recv(1000)
+if sys.argv[2]:
+    raise SystemExit
 serial.recv(1)
 """
 
 
+def slow_guest(directory: Path, frame: bytes, events: str = "") -> QemuGuest:
+    return QemuGuest((sys.executable, "-S", "-c", SLOW_GUEST, frame.hex(), events), directory)
+
+
 def test_agent_may_greet_byte_by_byte(tmp_path: Path) -> None:
-    greeting = encode(Answer.HELLO, b"\0\1")
-    with QemuGuest((sys.executable, "-S", "-c", SLOW_GUEST, greeting.hex()), tmp_path) as guest:
+    with slow_guest(tmp_path, encode(Answer.HELLO, b"\0\1")) as guest:
         guest.wait_for_agent()
+
+
+def test_another_answer_is_no_greeting(tmp_path: Path) -> None:
+    with slow_guest(tmp_path, encode(Answer.ERROR, bytes(4))) as guest, pytest.raises(BenchError):
+        guest.wait_for_agent()
+
+
+def test_an_event_counts_once(tmp_path: Path) -> None:
+    with slow_guest(tmp_path, b"", "STOP RESET") as guest:
+        guest.wait_for_event("RESET")
+        with pytest.raises(BenchError, match="ended"):
+            guest.wait_for_event("RESET")
 
 
 def test_figures_replace_the_file_as_a_whole(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from paradrive_tools.guest_build import BuildError, Driver, ensure_guest
 from paradrive_tools.guest_build.command import CROSS_COMPILER, run, run_logged
+from paradrive_tools.guest_build.source import unpack
 from processes import wait_until_gone
 
 
@@ -101,3 +103,42 @@ def test_the_command_ends_with_status_2_and_one_line() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("paradrive: error: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_tools_speak_the_language_in_which_complaints_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LANG", "LC_ALL", "LC_MESSAGES", "LANGUAGE"):
+        monkeypatch.setenv(name, "de_DE.UTF-8")
+    environment = run(["env"], purpose="anything").splitlines()
+    assert "LC_ALL=C" in environment
+    assert not [line for line in environment if "de_DE" in line]
+
+
+def test_a_tool_that_asks_gets_no_answer_from_the_terminal() -> None:
+    saved, (reader, writer) = os.dup(0), os.pipe()
+    os.dup2(reader, 0)
+    try:
+        assert run(["readlink", "/proc/self/fd/0"], purpose="anything") == f"{os.devnull}\n"
+    finally:
+        os.dup2(saved, 0)
+        for descriptor in (saved, reader, writer):
+            os.close(descriptor)
+
+
+def test_a_tool_may_print_what_is_no_text() -> None:
+    assert run(["printf", r"\377 text"], purpose="anything").endswith(" text")
+
+
+def test_a_tool_that_is_killed_has_failed(tmp_path: Path) -> None:
+    command = ["sh", "-c", "kill -KILL $$"]
+    with pytest.raises(BuildError):
+        run(command, purpose="the driver")
+    with pytest.raises(BuildError):
+        run_logged(command, purpose="it", directory=tmp_path, log=tmp_path / "log", on_line=lambda _: None)
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"\xfd7zXZ\0" + bytes(1 << 20)])
+def test_a_source_that_cannot_be_unpacked_as_a_whole_is_an_error(tmp_path: Path, content: bytes) -> None:
+    archive = tmp_path / "linux.tar.xz"
+    archive.write_bytes(content)
+    with pytest.raises(BuildError, match=str(archive)):
+        unpack(tmp_path, SimpleNamespace(archive=archive))  # type: ignore[arg-type]

@@ -68,3 +68,10 @@ def test_the_kernel_finds_an_executable_init_and_the_console() -> None:
     assert members["init"].mode == stat.S_IFREG | 0o755
     assert stat.S_ISCHR(members["dev/console"].mode)
     assert members["dev/console"].device == (5, 1)
+
+
+def test_programs_can_be_executed_and_are_where_they_are_called() -> None:
+    entries = initramfs_entries(b"", [], {"bin/agent": b"agent", "sbin/reboot": b"reboot"})
+    members = {member.name: member for member in read_newc(newc_archive(entries))}
+    for name, content in (("bin/agent", b"agent"), ("sbin/reboot", b"reboot")):
+        assert (members[name].mode, members[name].content) == (stat.S_IFREG | 0o755, content)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from email import message_from_bytes
 from email.policy import default
 from typing import TYPE_CHECKING
@@ -90,6 +91,18 @@ def test_each_patch_leaves_a_maintainer_of_just_what_is_there(
         files = [line[3:] for line in entry.splitlines() if line.startswith("F:\t")]
         assert len(files) == (1, 4)[count - 1]
         assert all((tree / file).is_file() for file in files)
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_finding_of_checkpatch_ends_the_series(
+    series: Series, tree: Path, patches: list[Path], status: int
+) -> None:
+    checkpatch = tree / "scripts" / "checkpatch.pl"
+    checkpatch.parent.mkdir()
+    checkpatch.write_text(f"#!/bin/sh\necho $4:7: CHECK: a blank line; exit {status}\n")
+    checkpatch.chmod(0o755)
+    with pytest.raises(BuildError, match=patches[0].name) if status else nullcontext():
+        series.check(patches)
 
 
 @pytest.mark.parametrize("content", ["", "config A\nconfig A\n"])
