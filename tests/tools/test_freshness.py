@@ -109,7 +109,7 @@ def test_an_input_that_changes_meanwhile_leaves_the_output_stale(workshop: Works
 
 def test_an_output_that_could_not_be_made_is_stale(workshop: Workshop) -> None:
     def fail() -> None:
-        workshop.output.write_text("half")
+        workshop.output.write_text("half!")
         raise RuntimeError("interrupted")
 
     with pytest.raises(RuntimeError):
@@ -122,7 +122,7 @@ def test_an_interrupted_remake_leaves_the_output_stale_although_the_input_is_wha
     workshop: Workshop,
 ) -> None:
     def fail() -> None:
-        workshop.output.write_text("sec")
+        workshop.output.write_text("secon")
         raise KeyboardInterrupt
 
     workshop.refresh()

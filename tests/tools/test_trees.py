@@ -34,7 +34,7 @@ def test_dtc_has_nothing_to_say_of_the_tree(tree: Path, tmp_path: Path) -> None:
 def test_a_warning_of_dtc_is_an_error_of_one_line(tmp_path: Path) -> None:
     source = tmp_path / "bad.dts"
     source.write_text("/dts-v1/; / { unit@0 { }; };")
-    with pytest.raises(BuildError, match=r"dtc warns of bad\.dts: .*unit_address_vs_reg") as error:
+    with pytest.raises(BuildError, match=r"bad\.dts.*unit_address_vs_reg") as error:
         compile_tree(source, tmp_path / "bad.dtb")
     assert "\n" not in str(error.value)
     assert not (tmp_path / "bad.dtb").exists()
@@ -43,7 +43,7 @@ def test_a_warning_of_dtc_is_an_error_of_one_line(tmp_path: Path) -> None:
 def test_a_syntax_error_is_an_error_of_one_line(tmp_path: Path) -> None:
     source = tmp_path / "bad.dts"
     source.write_text("/dts-v1/; / {")
-    with pytest.raises(BuildError, match="syntax error") as error:
+    with pytest.raises(BuildError, match=r"bad\.dts") as error:
         compile_tree(source, tmp_path / "bad.dtb")
     assert "\n" not in str(error.value)
 
@@ -74,7 +74,7 @@ def test_mpc8544ds_has_nothing_but_the_chip(tmp_path: Path) -> None:
 
 
 def test_there_is_no_mpc8544ds_with_an_e500mc() -> None:
-    with pytest.raises(BuildError, match="no device tree of a machine mpc8544ds with the CPU e500mc"):
+    with pytest.raises(BuildError, match=r"mpc8544ds.*e500mc"):
         tree_of("mpc8544ds", "e500mc")
 
 
