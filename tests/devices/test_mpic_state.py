@@ -117,7 +117,7 @@ def test_load_of_the_present_state_moves_no_output(pic: Controller) -> None:
     ],
 )
 def test_malformed_state_is_refused(pic: Controller, change: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="mpic: saved state"):
+    with pytest.raises(ValueError, match="mpic"):
         pic.mpic.load(pic.mpic.save() | change)
 
 

@@ -355,7 +355,7 @@ def test_saved_state_restores_the_transmitter_interrupt(port: Port) -> None:
     [{"fifo": [0] * 17}, {"fifo": [257]}, {"input": "text"}, {"input": [-1]}, {"empty_unreported": []}],
 )
 def test_malformed_state_is_refused(port: Port, change: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="ns16550: saved state"):
+    with pytest.raises(ValueError, match="ns16550"):
         port.uart.load(port.uart.save() | change)
 
 

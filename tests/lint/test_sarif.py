@@ -133,7 +133,7 @@ def test_rules_that_found_something_explain_themselves(log: Log) -> None:
     rules = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
     assert list(rules) == sorted(rules)
     assert {result["ruleId"] for result in run["results"]} - set(rules) == {"prediction"}
-    assert rules["dtc:unit_address_vs_reg"]["help"]["text"].startswith("The check unit_address_vs_reg of dtc")
+    assert rules["dtc:unit_address_vs_reg"]["help"]["text"]
 
 
 def test_predictions_are_information_and_no_problems(log: Log) -> None:

