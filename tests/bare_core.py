@@ -166,7 +166,13 @@ class BareCore:
         """Write instructions or data to RAM."""
         data = b"".join(word.to_bytes(4, "big") for word in words)
         self.ram.contents[address : address + len(data)] = data
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Have the core look at all that a test has changed behind its back; a reservation stays."""
+        reserved = self.state.reserved
         self.vcpu.memory_changed()
+        self.state.reserved = reserved
 
     def word(self, address: int) -> int:
         """Read a word of RAM."""

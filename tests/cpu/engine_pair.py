@@ -78,7 +78,7 @@ class Pair:
         for core in self.cores.values():
             core.power_on()
             change(core)
-            core.vcpu.memory_changed()
+            core.look_again()
 
     def each(self, act: Callable[[BareCore], object]) -> None:
         """Have both act; AssertionError naming what differs in the results or in what can be observed."""

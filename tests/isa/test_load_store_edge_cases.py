@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import pytest
 
-from bare_core import DATA, BareCore, insn
+from bare_core import CODE, DATA, DEVICE, BareCore, insn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LONG = 0x81828384
 
@@ -150,6 +156,85 @@ def test_interrupt_ends_the_reservation(core: BareCore) -> None:
     core.execute(RESERVE, insn("sc"))
     core.execute(CONDITIONAL)
     assert core.word(DATA) == 0
+
+
+def written_outside(core: BareCore, address: int, size: int) -> None:
+    """Write to RAM what it holds already, as a device or the host does."""
+    core.vcpu.memory_written(address, size)
+
+
+def reserves_after(core: BareCore, act: Callable[[], object]) -> bool:
+    """Tell whether a reservation at DATA + 64 still holds after ``act``."""
+    core.gpr[4], core.gpr[5] = DATA + 64, 9
+    core.execute(RESERVE)
+    act()
+    core.execute(CONDITIONAL)
+    stored = core.word(DATA + 64) == 9
+    assert stored == (core.state.condition_register() == EQ)
+    return stored
+
+
+@pytest.mark.parametrize(("model", "block"), [("e500v2", 32), ("e500mc", 64)])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_write_of_somebody_else_to_the_cache_block_ends_the_reservation(
+    engine: str, model: str, block: int
+) -> None:
+    core = BareCore(engine, model)
+    first = DATA + 64
+    for address, size, loses in (
+        (first, 4, True),
+        (first + block - 1, 1, True),
+        (first - 1, 2, True),
+        (DATA, 4096, True),
+        (first - 1, 1, False),
+        (first + block, 4, False),
+        (first, 0, False),
+        (CODE, 4096, False),
+    ):
+        core.put(first, 0)
+        kept = reserves_after(core, partial(written_outside, core, address, size))
+        assert kept == (not loses), f"{size} bytes at {address:#x}"
+
+
+def test_reserved_is_what_the_effective_address_leads_to(core: BareCore) -> None:
+    elsewhere = 0x40000000
+    core.tlbwe(0x10020000, 0x80000100, elsewhere, DATA | 0x3F)
+    for written, word in ((DATA, 0), (DATA + 0x1000, 9)):
+        core.gpr[4], core.gpr[5] = elsewhere, 9
+        core.execute(RESERVE)
+        written_outside(core, written, 4)
+        core.execute(CONDITIONAL)
+        assert core.word(DATA) == word
+
+
+def test_reservation_that_leads_nowhere_any_more_is_lost(core: BareCore) -> None:
+    elsewhere = 0x40000000
+    core.tlbwe(0x10020000, 0x80000100, elsewhere, DATA | 0x3F)
+    core.gpr[4], core.gpr[5] = elsewhere, 9
+    core.execute(RESERVE)
+    core.tlbwe(0x10020000, 0, elsewhere, DATA | 0x3F)
+    written_outside(core, DATA + 0x1000, 4)
+    core.tlbwe(0x10020000, 0x80000100, elsewhere, DATA | 0x3F)
+    core.execute(CONDITIONAL)
+    assert core.word(DATA) == 0
+
+
+def test_device_that_writes_the_block_within_an_access_ends_the_reservation(core: BareCore) -> None:
+    core.gpr[6] = DEVICE
+    core.bus.on_access = lambda: written_outside(core, DATA + 64, 4)
+    assert not reserves_after(core, lambda: core.execute(insn("stw", rS=5, rA=6)))
+    core.bus.on_access = lambda: written_outside(core, DATA, 4)
+    assert reserves_after(core, lambda: core.execute(insn("stw", rS=5, rA=6)))
+
+
+def test_changed_memory_ends_any_reservation(core: BareCore) -> None:
+    assert not reserves_after(core, core.vcpu.memory_changed)
+
+
+@pytest.mark.parametrize("mnemonic", ["stw", "dcbz", "dcbi", "dcbf"])
+def test_own_store_and_cache_instructions_keep_the_reservation(core: BareCore, mnemonic: str) -> None:
+    operands = {"rS": 5, "rA": 4} if mnemonic == "stw" else {"rB": 4}
+    assert reserves_after(core, lambda: core.execute(insn(mnemonic, **operands)))
 
 
 @pytest.mark.parametrize(("model", "size"), [("e500v2", 32), ("e500mc", 64)])

@@ -225,6 +225,24 @@ class Core:
         for offset in range(size):
             self.store((address + offset) & 0xFFFFFFFF, value >> 8 * (size - 1 - offset), 1)
 
+    def may_have_reserved(self, address: int, size: int) -> bool:
+        """Tell whether ``size`` bytes from a physical address may lie in the cache block that is reserved.
+
+        A block is what the core watches (e500 core family reference manual, 3.3.1.7.1). The reservation has
+        an effective address; where that does not lead anywhere any more, it may have been any block.
+        """
+        reserved = self.state.reservation
+        entry = self.mmu.find(reserved, bool(self.state.msr & MSR_DS), self.mmu.pids())
+        if entry is None:
+            return size > 0
+        block_size = self.model.cache_line_size
+        block: int = (entry.rpn | reserved & entry.size - 1) & -block_size
+        return address < block + block_size and block < address + size
+
+    def lose_reservation(self) -> None:
+        """Have the next stwcx. fail: somebody else has written, or may have written, what is reserved."""
+        self.state.reserved = 0
+
     # Interrupts
 
     def illegal(self, name: str) -> GuestInterrupt:

@@ -89,7 +89,8 @@ class GuestInterrupt(Exception):  # noqa: N818 - it is no error of this program
 def take(state: CoreState, interrupt: Interrupt, return_address: int) -> None:
     """Enter the handler of ``interrupt``: save pc and MSR, mask, jump to IVPR with IVOR's offset.
 
-    The reservation is lost, as on QEMU; the architecture leaves that open (Book II, 1.7.3.1).
+    The reservation is lost, as on QEMU; the architecture leaves that open (Book II, 1.7.3.1). What loses it
+    besides: any stwcx., and somebody else who writes to its cache block, see `Vcpu.memory_written`.
     """
     level = interrupt.level
     state.spr[level.address] = return_address

@@ -224,16 +224,19 @@ class Vcpu:
         self.between_instructions(self._forget_memory)
 
     def _forget_memory(self) -> None:
+        self.core.lose_reservation()
         self.core.flush_translations()
         self.engine.forget()
 
     def memory_written(self, address: int, size: int) -> None:
         """Tell that RAM was written from outside the CPU: ``size`` bytes from a physical address.
 
-        A snapshot brings back what was there. Decoded code of these pages goes when the present
-        instruction is complete.
+        A snapshot brings back what was there. Decoded code of these pages, and a reservation of what was
+        written, go when the present instruction is complete.
         """
         core = self.core
+        if core.state.reserved and core.may_have_reserved(address, size):
+            self.between_instructions(core.lose_reservation)
         for page in range(address // PAGE_SIZE, -(-(address + size) // PAGE_SIZE)):
             core.stored_pages.add(page)
             if page in core.code_pages:
