@@ -78,6 +78,14 @@ def test_multiply_adds_of_zeros_infinities_and_nans_differ_from_qemu_only_as_the
     assert "signalling-addend" in result.explained
 
 
+@needs_qemu
+@pytest.mark.parametrize("core", CORES)
+def test_reserved_bits_differ_from_qemu_only_as_the_table_says(core: str) -> None:
+    result = sample(core, ["lwarx", "msync", "addme", "lwzx"], 64)
+    assert result.descriptions == []
+    assert result.explained.keys() & {"reserved-bits-refused", "reserved-bits-ignored"}
+
+
 @pytest.mark.parametrize("core", CORES)
 def test_every_instruction_of_user_mode_is_tested_under_its_own_name_or_left_out_for_a_reason(
     core: str,

@@ -8,6 +8,7 @@ from itertools import combinations
 import pytest
 
 from paradrive.isa.decoder import decode, instructions_of
+from paradrive.isa.disassembler import disassemble
 from paradrive.isa.encoding import Encoding, Field
 from paradrive.isa.instruction import ALL_CORES
 from paradrive.isa.spr import SPRS
@@ -19,9 +20,25 @@ def test_literal_bits_make_mask_and_match() -> None:
     assert encoding.primary_opcode == 31
 
 
-def test_reserved_bits_are_ignored() -> None:
-    encoding = Encoding.parse("010001 ////////// ////////// //// 1 /")
+def test_reserved_bits_matter_only_to_cores_that_refuse_them() -> None:
+    encoding = Encoding.parse("010001 ////////// ////////// //-- 1 /")
     assert (encoding.mask, encoding.match) == (0xFC000002, 0x44000002)
+    assert encoding.reserved == 0x03FFFFF1
+    assert encoding.refusing_reserved_bits().mask == 0xFFFFFFF3
+    assert encoding.refusing_reserved_bits().match == encoding.match
+
+
+@pytest.mark.parametrize(("core", "refuses"), [("e500v2", True), ("e500mc", False)])
+def test_word_with_a_reserved_bit_set_is_none_on_the_e500v2(core: str, refuses: bool) -> None:
+    seen = 0
+    for instruction in instructions_of(core):
+        for bit in (1 << number for number in range(32)):
+            if instruction.encoding.reserved & bit:
+                seen += 1
+                word = instruction.encoding.match | bit
+                assert decode(word, core) is (None if refuses else instruction), f"{word:#010x}"
+                assert disassemble(word, core).startswith(".long") == refuses
+    assert seen > 100
 
 
 def test_fields_lie_where_the_manual_draws_them() -> None:

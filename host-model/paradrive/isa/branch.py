@@ -57,13 +57,13 @@ def _(cpu: Context, i: Any) -> None:
     branch_conditional(cpu, i, target)
 
 
-@insn("bclr{LK} BO,BI", "010011 BO:5 BI:5 ///// 0000010000 LK:1", specialise={"BO": without_hints})
+@insn("bclr{LK} BO,BI", "010011 BO:5 BI:5 ///-- 0000010000 LK:1", specialise={"BO": without_hints})
 def _(cpu: Context, i: Any) -> None:
     """Branch conditional to link register."""
     branch_conditional(cpu, i, cpu.lr & 0xFFFFFFFC)
 
 
-@insn("bcctr{LK} BO,BI", "010011 BO:5 BI:5 ///// 1000010000 LK:1", specialise={"BO": without_hints})
+@insn("bcctr{LK} BO,BI", "010011 BO:5 BI:5 ///-- 1000010000 LK:1", specialise={"BO": without_hints})
 def _(cpu: Context, i: Any) -> None:
     """Branch conditional to count register."""
     branch_conditional(cpu, i, cpu.ctr & 0xFFFFFFFC)

@@ -15,7 +15,7 @@ from paradrive.isa import (
     logical,
     system,
 )
-from paradrive.isa.instruction import INSTRUCTIONS, Instruction
+from paradrive.isa.instruction import INSTRUCTIONS, REFUSING_RESERVED_BITS, Instruction
 
 #: The modules whose import declares the instructions.
 DECLARING_MODULES = (
@@ -32,8 +32,11 @@ DECLARING_MODULES = (
 
 @cache
 def instructions_of(core: str) -> tuple[Instruction, ...]:
-    """Return every instruction which ``core`` ("e500v2", "e500mc") implements."""
-    return tuple(instruction for instruction in INSTRUCTIONS if core in instruction.cores)
+    """Return every instruction which ``core`` ("e500v2", "e500mc") implements, with the words it takes."""
+    implemented = (instruction for instruction in INSTRUCTIONS if core in instruction.cores)
+    if core not in REFUSING_RESERVED_BITS:
+        return tuple(implemented)
+    return tuple(each._replace(encoding=each.encoding.refusing_reserved_bits()) for each in implemented)
 
 
 @cache

@@ -2,8 +2,8 @@
 """Instruction encodings, written as the manual draws them.
 
 ``"011111 rS:5 rA:5 rB:5 0000011100 Rc:1"`` lists the 32 bits of an instruction from the most
-significant one: literal bits, ``/`` for a reserved bit which decoding ignores, and ``name:width``
-for a field.
+significant one: literal bits, ``name:width`` for a field, ``/`` for a reserved bit, and ``-`` for a
+bit of a hint, which never matters.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ def swap_halves(value: int) -> int:
 
 
 class Encoding(NamedTuple):
-    """A parsed encoding: a word matches when ``word & mask == match``."""
+    """A parsed encoding: a word matches when ``word & mask == match``; ``reserved`` are its reserved bits."""
 
     mask: int
     match: int
     fields: dict[str, Field]
+    reserved: int = 0
 
     @property
     def primary_opcode(self) -> int:
@@ -57,12 +58,21 @@ class Encoding(NamedTuple):
         position = 32
         for token in pattern.split():
             name, colon, width = token.partition(":")
-            bits = "/" * int(width) if colon else token
+            bits = "-" * int(width) if colon else token
             position -= len(bits)
             if colon:
                 fields[name] = Field(name, position, len(bits))
             known += bits
         if position != 0:
             raise ValueError(f"encoding {pattern!r} has {32 - position} bits, not 32")
-        mask = int(known.replace("0", "1").replace("/", "0"), 2)
-        return cls(mask, int(known.replace("/", "0"), 2), fields)
+
+        def ones(kinds: str) -> int:
+            return int("".join("1" if bit in kinds else "0" for bit in known), 2)
+
+        if set(known) - set("01/-"):
+            raise ValueError(f"encoding {pattern!r} has bits of an unknown kind")
+        return cls(ones("01"), ones("1"), fields, ones("/"))
+
+    def refusing_reserved_bits(self) -> Encoding:
+        """Return the encoding which a word matches only if its reserved bits are zero."""
+        return self._replace(mask=self.mask | self.reserved)

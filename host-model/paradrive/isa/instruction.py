@@ -15,6 +15,10 @@ Semantics = Callable[[Context, Any], None]
 E500V2 = "e500v2"
 E500MC = "e500mc"
 ALL_CORES = frozenset({E500V2, E500MC})
+#: The cores to which an instruction with a reserved bit set is an illegal one. The architecture has
+#: processors ignore such bits (Power ISA 2.06, Book I, 1.3.3). The makers of the e500v2 say that it does
+#: not (Linux, commit d6ccb1f55ddf), as those find who try lwarx with EH = 1, or lwsync (msync, L = 1).
+REFUSING_RESERVED_BITS = frozenset({E500V2})
 
 
 class Instruction(NamedTuple):

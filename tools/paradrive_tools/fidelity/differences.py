@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paradrive.isa.decoder import instructions_of
+from paradrive.isa.instruction import ALL_CORES
 from paradrive.isa.spr import PVR, TBL_WRITE, TBU_WRITE
 from paradrive_tools.fidelity.difference import Bits, Difference, everything, field
 from paradrive_tools.fidelity.floating_differences import FLOATING_DIFFERENCES
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
 #: Registers that users may access on one of the cores.
 _SPEFSCR, _BRANCH_BUFFER, _L2CFG0 = (512,), (513, 514), (519,)
 _MOVES = ("mfspr", "mtspr", "mftb")
+_WITH_RESERVED_BITS = tuple(
+    dict.fromkeys(
+        each.mnemonic
+        for core in sorted(ALL_CORES)
+        for each in instructions_of(core)
+        if each.encoding.reserved
+    )
+)
 
 
 def _raises_alignment(mismatch: Mismatch) -> Bits:
@@ -43,6 +53,19 @@ def _refuses_locking(mismatch: Mismatch) -> Bits:
 
 def _touches_other_cache(mismatch: Mismatch) -> Bits:
     return everything(mismatch, field(mismatch.case, "CT") != 0 and _signals(mismatch) == (SIGILL, 0))
+
+
+def _refuses_reserved_bits(mismatch: Mismatch) -> Bits:
+    return everything(mismatch, _sets_reserved_bits(mismatch) and _signals(mismatch)[1] == SIGILL)
+
+
+def _ignores_reserved_bits(mismatch: Mismatch) -> Bits:
+    signals = _signals(mismatch)
+    return everything(mismatch, _sets_reserved_bits(mismatch) and signals[0] == SIGILL != signals[1])
+
+
+def _sets_reserved_bits(mismatch: Mismatch) -> bool:
+    return mismatch.case.word & mismatch.case.instruction.encoding.reserved != 0
 
 
 def _signals(mismatch: Mismatch) -> tuple[int, int]:
@@ -122,6 +145,24 @@ DIFFERENCES = (
         "CT other than 0 is an illegal instruction",
         "CT names the cache to be touched; a hint raises nothing, as the manual says",
         "e500 core family reference manual, 5.7.3",
+    ),
+    Difference(
+        "reserved-bits-refused",
+        _WITH_RESERVED_BITS,
+        _refuses_reserved_bits,
+        "ignores some reserved bits, EH of `lwarx` and L of `msync` (`lwsync`) among them",
+        "on the e500v2 an instruction with any reserved bit set is illegal",
+        "Linux, commit d6ccb1f55ddf",
+        family="all with reserved bits",
+    ),
+    Difference(
+        "reserved-bits-ignored",
+        _WITH_RESERVED_BITS,
+        _ignores_reserved_bits,
+        "most instructions with a reserved bit set are illegal",
+        "the e500mc ignores reserved bits, as the manual says",
+        "Power ISA 2.06, Book I, 1.3.3",
+        family="all with reserved bits",
     ),
     *FLOATING_DIFFERENCES,
 )

@@ -2,7 +2,7 @@
 """What is not executed as a case, and why: instructions that cannot be, and invalid forms.
 
 The architecture leaves open what an invalid form does (Power ISA 2.06, Book I, 1.8.2), so there is
-nothing to compare. Reserved bits are zero in all cases for the same reason.
+nothing to compare.
 """
 
 from __future__ import annotations

@@ -37,6 +37,8 @@ DIRECTED_CASES = len(EDGES) ** 2
 _STEP = 131
 #: Bytes from the window's start within which accesses begin; the longest is lmw's and stmw's.
 _LONGEST_ACCESS = 128
+#: One case of so many has reserved bits set, all of them or one, in a word that would do the same without.
+RESERVED_BITS_EVERY = 16
 #: How often operands are drawn for one case before there is taken to be none.
 _DRAWS = 100
 
@@ -77,6 +79,9 @@ class Generator:
         window = self._layout.window(number)
         case = Case(instruction, 0, registers, window, self._random.randbytes(WINDOW_SIZE))
         self._aim(case, fields, self._layout.instruction(number))
+        reserved = instruction.encoding.reserved
+        if reserved and ordinal % RESERVED_BITS_EVERY == RESERVED_BITS_EVERY - 1:
+            case.word |= self._random.choice([reserved, *(1 << n for n in range(32) if reserved >> n & 1)])
         return case
 
     def _is_update(self, instruction: Instruction) -> bool:
