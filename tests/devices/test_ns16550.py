@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paradrive.cpu.clock import Clock
 from paradrive.devices.interrupt import InterruptLine
 from paradrive.devices.ns16550 import Ns16550
 
@@ -14,7 +16,7 @@ DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR = range(8)
 FCR = IIR
 RDI, THRI, RLSI, MSI = 1, 2, 4, 8
 DLAB, RTS, OUT2, LOOPBACK = 0x80, 0x02, 0x08, 0x10
-BREAK, ERROR_IN_FIFO = 0x10, 0x80
+OVERRUN, BREAK, ERROR_IN_FIFO = 0x02, 0x10, 0x80
 FIFO_ENABLE, CLEAR_RECEIVER, TRIGGER_8 = 0x01, 0x02, 0x80
 NONE, MODEM, TRANSMITTER, RECEIVED, LINE_STATUS, TIMEOUT = 0x1, 0x0, 0x2, 0x4, 0x6, 0xC
 
@@ -22,16 +24,22 @@ NONE, MODEM, TRANSMITTER, RECEIVED, LINE_STATUS, TIMEOUT = 0x1, 0x0, 0x2, 0x4, 0
 class Port:
     """The UART with what it sends and its interrupt line, accessed as a driver does."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.sent = bytearray()
         self.line = InterruptLine()
-        self.uart = Ns16550(self.line, self.sent.append)
+        self.clock, self.now = clock or Clock(), 0
+        self.uart = Ns16550(self.line, self.sent.append, clock)
 
     def __getitem__(self, register: int) -> int:
         return self.uart.read(register, 1)
 
     def __setitem__(self, register: int, value: int) -> None:
         self.uart.write(register, 1, value)
+
+    def advance(self, nanoseconds: int) -> None:
+        """Let guest time pass."""
+        self.now += nanoseconds
+        self.clock.run_due(self.now)
 
     def cause(self) -> int:
         return self[IIR] & 0x0F
@@ -134,6 +142,95 @@ def test_input_waits_for_more_than_an_early_console(port: Port) -> None:
     assert not port[LSR] & 1
     port[MCR] = RTS | OUT2
     assert port[DATA] == ord("e")
+
+
+def test_guest_that_polls_gets_input_whatever_modem_control_says(port: Port) -> None:
+    port.uart.receive(b"ab")
+    polls = 0
+    while not port[LSR] & 1:
+        polls += 1
+        assert polls < 100
+    assert [port[DATA], port[DATA]] == list(b"ab")
+    port.uart.receive(b"c")
+    assert port[DATA] == ord("c")
+
+
+def test_guest_that_waits_to_send_does_not_get_input(port: Port) -> None:
+    """As Linux' early console: it reads LSR before each character."""
+    port[MCR] = RTS
+    port.uart.receive(b"a")
+    for byte in bytes(100):
+        assert not port[LSR] & 1
+        port[DATA] = byte
+
+
+@pytest.fixture
+def timed() -> Port:
+    """Return a port with a clock: guest time stands still unless a test advances it."""
+    port = Port(Clock())
+    port.clock.read = lambda: port.now
+    return port
+
+
+def test_guest_that_waits_for_the_interrupt_gets_input_whatever_modem_control_says(timed: Port) -> None:
+    timed[IER] = RDI
+    timed.uart.receive(b"a")
+    # Not at once: its driver may be about to clear the receiver.
+    timed[FCR] = FIFO_ENABLE | CLEAR_RECEIVER
+    assert not timed.line.level
+    timed.advance(1_000_000)
+    assert timed.line.level
+    assert timed[DATA] == ord("a")
+    timed[IER] = 0
+    timed.uart.receive(b"b")
+    assert not timed[LSR] & 1
+
+
+def test_interrupt_that_is_disabled_again_brings_no_input(timed: Port) -> None:
+    timed[IER] = RDI
+    timed[IER] = 0
+    timed.uart.receive(b"a")
+    timed.advance(1_000_000)
+    assert not timed[LSR] & 1
+
+
+@pytest.mark.parametrize("saved", [True, False], ids=["loaded", "reverted"])
+def test_input_that_is_about_to_arrive_arrives_after_a_return_to_then(timed: Port, saved: bool) -> None:
+    timed[IER] = RDI
+    timed.uart.receive(b"a")
+    revert = partial(timed.uart.load, timed.uart.save()) if saved else timed.uart.capture()
+    timed[IER] = 0
+    timed.uart.reset()
+    timed.clock.clear()
+    revert()
+    assert not timed.line.level
+    timed.advance(1_000_000)
+    assert timed.line.level
+
+
+def test_port_that_is_gone_waits_for_nothing(timed: Port) -> None:
+    timed[IER] = RDI
+    timed.uart.destroy()
+    assert timed.clock.next_event() is None
+
+
+def test_full_fifo_keeps_what_it_has(port: Port) -> None:
+    port[FCR], port[MCR] = FIFO_ENABLE, LOOPBACK
+    for byte in range(18):
+        port[DATA] = byte
+    assert port[LSR] & OVERRUN
+    assert [port[DATA] for _ in range(17)] == [*range(16), 0]
+
+
+def test_without_fifo_a_new_character_destroys_the_one_before(port: Port) -> None:
+    port[MCR], port[IER] = LOOPBACK, RLSI
+    port[DATA] = 1
+    assert not port.line.level
+    port[DATA] = 2
+    assert port.cause() == LINE_STATUS
+    assert port[LSR] & (OVERRUN | 1) == OVERRUN | 1
+    assert port[DATA] == 2
+    assert not port[LSR] & 1
 
 
 def test_queue_of_the_host_is_counted(receiver: Port) -> None:

@@ -39,8 +39,9 @@ class Typist:
         return text, self._after
 
 
+#: A guest that polls, and programs nothing.
 ECHO = """
-    lis 4, uart@ha ; li 5, 10 ; stb 5, uart + 4@l(4)
+    lis 4, uart@ha
 wait: lbz 5, uart + 5@l(4) ; andi. 5, 5, 1 ; beq wait
     lbz 5, uart@l(4) ; stb 5, uart@l(4) ; shutdown 0 ; b .
 """

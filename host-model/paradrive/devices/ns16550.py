@@ -19,9 +19,14 @@ from paradrive.devices.registers import RO, RW, WO, Fields, Register
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from paradrive.cpu.clock import Clock, Event
     from paradrive.devices.interrupt import InterruptLine
 
 FIFO_DEPTH = 16
+#: More than Linux' driver reads LSR while it sets the port up, or its early console while it waits to send.
+POLLS = 16
+#: In nanoseconds of guest time: about a character at 115,200 bauds, and more than a driver takes to finish.
+SETTLING_TIME = 100_000
 #: What stands for a break among characters received.
 BREAK_CHARACTER = 0x100
 
@@ -123,10 +128,14 @@ LOOPED_BACK = (
 class Ns16550(RegisterDevice):
     """One UART; registers are bytes at consecutive offsets.
 
-    ``interrupt`` is its line, ``transmit`` is called with each byte sent. Input waits in a queue of the
-    host until the guest asserts RTS and its FIFO has room, as on a line with hardware flow control,
-    and until it has connected the interrupt by MCR[OUT2]: Linux' early console asserts RTS alone, and
-    the driver clears the FIFO after it. So none is lost while a driver sets the port up.
+    ``interrupt`` is its line, ``transmit`` is called with each byte sent. The receiver works whatever MCR
+    says, unless looped back; but whoever types waits, in a queue of the host, until the receiver has room and
+    somebody listens: Linux' driver clears the receiver several times while it sets the port up. A guest
+    listens that
+
+    - has asserted both RTS and OUT2, as a driver does last of all;
+    - has read LSR `POLLS` times and neither sent nor programmed anything in between;
+    - has had the received data interrupt enabled for `SETTLING_TIME`; at once, without a ``clock``.
     """
 
     compatible = ("ns16550", "ns16550a")
@@ -145,7 +154,12 @@ class Ns16550(RegisterDevice):
     MSR = Register(6, RO, "Modem status; reading clears changes.", width=1, reset=0xB0, fields=ModemStatus)
     SCR = Register(7, RW, "Scratch.", width=1)
 
-    def __init__(self, interrupt: InterruptLine | None, transmit: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        interrupt: InterruptLine | None,
+        transmit: Callable[[int], None],
+        clock: Clock | None = None,
+    ) -> None:
         super().__init__(interrupt)
         #: Called with each byte sent; who listens later on may take the place of the first.
         self.transmit = transmit
@@ -154,6 +168,13 @@ class Ns16550(RegisterDevice):
         # The transmitter's emptiness has not been reported yet: set when it becomes empty or its interrupt is
         # enabled, cleared when IIR has told of it (data sheet, 8.4).
         self._empty_unreported = False
+        self._clock = clock
+        # How often LSR has been read since anything else; whether the guest listens because of that, or of
+        # its interrupt; when it will (0: not), and the event of that.
+        self._polls = 0
+        self._is_awaited = False
+        self._awaited_at = 0
+        self._settling: Event | None = None
 
     @property
     def queued(self) -> int:
@@ -181,7 +202,13 @@ class Ns16550(RegisterDevice):
         super().reset()
         self._fifo.clear()
         self._empty_unreported = False
+        self._polls, self._is_awaited = 0, False
+        self._settle_at(0)
         self._update_interrupt()
+
+    def destroy(self) -> None:
+        """Cancel the event."""
+        self._settle_at(0)
 
     def save(self) -> State:
         """Return the registers, the receiver's FIFO and the queued input."""
@@ -189,17 +216,23 @@ class Ns16550(RegisterDevice):
             "fifo": list(self._fifo),
             "input": list(self._input),
             "empty_unreported": int(self._empty_unreported),
+            "polls": self._polls,
+            "awaited": int(self._is_awaited),
+            "awaited_at": self._awaited_at,
         }
 
     def capture(self) -> Callable[[], None]:
         """Return what brings registers, FIFO and queued input back."""
         revert_registers = super().capture()
         fifo, queued, empty_unreported = tuple(self._fifo), tuple(self._input), self._empty_unreported
+        polls, is_awaited, awaited_at = self._polls, self._is_awaited, self._awaited_at
 
         def revert() -> None:
             revert_registers()
             self._fifo, self._input = deque(fifo), deque(queued)
             self._empty_unreported = empty_unreported
+            self._polls, self._is_awaited = polls, is_awaited
+            self._settle_at(awaited_at)
             self._update_interrupt()
 
         return revert
@@ -213,6 +246,9 @@ class Ns16550(RegisterDevice):
         self._fifo = deque(fifo)
         self._input = deque(saved_integers(self, state, "input", BREAK_CHARACTER + 1))
         self._empty_unreported = bool(saved_integer(self, state, "empty_unreported", 0))
+        self._polls = saved_integer(self, state, "polls", 0)
+        self._is_awaited = bool(saved_integer(self, state, "awaited", 0))
+        self._settle_at(saved_integer(self, state, "awaited_at", 0))
         self._update_interrupt()
 
     @RBR.on_read
@@ -237,6 +273,7 @@ class Ns16550(RegisterDevice):
         else:
             self.transmit(value)
         self._empty_unreported = True
+        self._polls = 0
         self._update_interrupt()
 
     @IER.on_read
@@ -250,7 +287,10 @@ class Ns16550(RegisterDevice):
             return
         if value & ~self.IER & InterruptEnable.TRANSMITTER_EMPTY:
             self._empty_unreported = True
-        self.IER = value & 0x0F
+        old, self.IER = self.IER, value & 0x0F
+        if (old ^ value) & InterruptEnable.RECEIVED_DATA:
+            self._reception_changed()
+        self._polls = 0
         self._update_interrupt()
 
     @IIR.on_read
@@ -266,6 +306,7 @@ class Ns16550(RegisterDevice):
         if value & FifoControl.CLEAR_RECEIVER or (value ^ self.FCR) & FifoControl.ENABLE:
             self._fifo.clear()
             self.LSR &= ~(LineStatus.DATA_READY | LineStatus.ERROR_IN_FIFO)
+        self._polls = 0
         # With ENABLE clear the other bits are not programmed (data sheet, 8.5).
         self.FCR = value & (FifoControl.ENABLE | FifoControl.TRIGGER) if value & FifoControl.ENABLE else 0
         self._refill()
@@ -273,6 +314,7 @@ class Ns16550(RegisterDevice):
     @MCR.on_write
     def _write_mcr(self, value: int) -> None:
         self.MCR = value & 0x1F
+        self._polls = 0
         if value & ModemControl.LOOPBACK:
             lines = sum(status for control, status in LOOPED_BACK if value & control)
         else:
@@ -285,6 +327,10 @@ class Ns16550(RegisterDevice):
 
     @LSR.on_read
     def _read_lsr(self) -> int:
+        if not self._is_awaited:
+            self._polls += 1
+            if self._polls >= POLLS:
+                self._await()
         value = self.LSR
         if value & (ERRORS | LineStatus.ERROR_IN_FIFO):
             self.LSR = value & ~(ERRORS | LineStatus.ERROR_IN_FIFO)
@@ -305,16 +351,47 @@ class Ns16550(RegisterDevice):
         return FIFO_DEPTH if self.FCR & FifoControl.ENABLE else 1
 
     def _loop_back(self, value: int) -> None:
+        """Receive what was sent; where there is no room, as the data sheet says (8.2).
+
+        A full FIFO keeps what it has. Without it, the new character destroys the one that was not read.
+        """
         if len(self._fifo) < self._depth():
             self._fifo.append(value)
             self.LSR |= LineStatus.DATA_READY
-        else:
-            self.LSR |= LineStatus.OVERRUN
+            return
+        self.LSR |= LineStatus.OVERRUN
+        if not self.FCR & FifoControl.ENABLE:
+            self._fifo[0] = value
 
     def _listens(self) -> bool:
         """Tell whether the guest wants input: see the class."""
+        if self.MCR & ModemControl.LOOPBACK:
+            return False
         wanted = ModemControl.RTS | ModemControl.OUT2
-        return self.MCR & (wanted | ModemControl.LOOPBACK) == wanted
+        return self._is_awaited or self.MCR & wanted == wanted
+
+    def _await(self) -> None:
+        """Give the guest input from now on: it waits for it."""
+        self._awaited_at = 0
+        self._is_awaited = True
+        self._refill()
+
+    def _reception_changed(self) -> None:
+        """Follow the received data interrupt, which has been enabled or disabled."""
+        if not self.IER & InterruptEnable.RECEIVED_DATA:
+            self._is_awaited = False
+            self._settle_at(0)
+        elif self._clock is None:
+            self._await()
+        else:
+            self._settle_at(self._clock.now() + SETTLING_TIME)
+
+    def _settle_at(self, when: int) -> None:
+        """Have the guest listen at a guest time, in nanoseconds; 0 forgets that it was to."""
+        if self._settling is not None:
+            self._settling.cancel()
+        self._awaited_at = when if self._clock is not None else 0
+        self._settling = self._clock.at(when, self._await) if self._clock is not None and when else None
 
     def _refill(self) -> None:
         """Move queued input to the FIFO as far as the guest takes any and the FIFO has room."""

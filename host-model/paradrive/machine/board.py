@@ -47,7 +47,7 @@ def connect_mpic(model: MpicModel, wiring: Wiring, node: Node) -> Device:
 
 def connect_ns16550(wiring: Wiring, node: Node) -> Device:
     """Connect a UART: to the console if it is the tree's, otherwise nobody listens to its output yet."""
-    port = Ns16550(wiring.first_interrupt(node), lambda byte: None)
+    port = Ns16550(wiring.first_interrupt(node), lambda byte: None, wiring.surroundings.clock)
     wiring.serial_ports.setdefault(node.path, port)
     if node is wiring.console_node:
         wiring.console = port
