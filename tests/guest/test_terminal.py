@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive.guest.terminal import InputStream, keys_unbuffered, on_interrupt
+from paradrive.guest.terminal import ENDING_SIGNALS, ESCAPE, HostKeys, InputStream, Signals, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,34 +65,99 @@ def test_input_that_cannot_be_read_counts_as_closed(descriptor: int) -> None:
     assert not stream.is_open()
 
 
-def test_terminal_hands_over_keys_at_once_and_is_restored() -> None:
+@pytest.fixture
+def pseudo_terminal() -> Iterator[tuple[int, int]]:
     controller, terminal = pty.openpty()
-    try:
-        before = termios.tcgetattr(terminal)
-        with pytest.raises(RuntimeError), keys_unbuffered(terminal):
-            during = termios.tcgetattr(terminal)
-            os.write(controller, b"k")
-            assert InputStream(terminal).wait(10_000_000_000)[0] == b"k"
-            raise RuntimeError
-        assert not during[3] & (termios.ICANON | termios.ECHO)
-        assert during[3] & termios.ISIG
-        assert termios.tcgetattr(terminal) == before
-    finally:
-        os.close(controller)
-        os.close(terminal)
+    with os.fdopen(controller, "rb"), os.fdopen(terminal, "rb"):
+        yield controller, terminal
+
+
+def test_terminal_hands_over_keys_at_once_and_is_restored(pseudo_terminal: tuple[int, int]) -> None:
+    controller, descriptor = pseudo_terminal
+    before = termios.tcgetattr(descriptor)
+    with pytest.raises(RuntimeError), Terminal(descriptor) as terminal:
+        during = termios.tcgetattr(descriptor)
+        os.write(controller, b"k")
+        assert InputStream(descriptor, terminal=terminal).wait(10_000_000_000)[0] == b"k"
+        raise RuntimeError
+    assert not during[3] & (termios.ICANON | termios.ECHO)
+    assert during[3] & termios.ISIG
+    assert termios.tcgetattr(descriptor) == before
 
 
 def test_what_is_no_terminal_is_left_alone(pipe: tuple[int, int]) -> None:
-    with keys_unbuffered(pipe[0]):
+    with Terminal(pipe[0]) as terminal:
         os.write(pipe[1], b"x")
-    assert InputStream(pipe[0]).poll() == b"x"
+        keys = HostKeys({b"x": pytest.fail})
+        stream = InputStream(pipe[0], terminal=terminal, keys=keys)
+        assert stream.poll() == b"x"
+        os.write(pipe[1], ESCAPE + b"x")
+        assert stream.poll() == ESCAPE + b"x"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+# Keys of the host
+
+
+def test_keys_of_the_host_act_between_those_for_the_guest(pseudo_terminal: tuple[int, int]) -> None:
+    controller, descriptor = pseudo_terminal
+    happened: list[bytes] = []
+    keys = HostKeys({b"b": lambda: happened.append(b"break")})
+    with Terminal(descriptor) as terminal:
+        stream = InputStream(descriptor, terminal=terminal, keys=keys)
+        os.write(controller, b"ab" + ESCAPE + b"bc" + ESCAPE + ESCAPE + b"d" + ESCAPE + b"?e" + ESCAPE)
+        while b"e" not in happened:
+            happened += filter(None, [stream.wait(None)[0]])
+        # The two keys may come one by one.
+        os.write(controller, b"b")
+        stream.wait(None)
+    assert happened == [b"ab", b"break", b"c", ESCAPE, b"d", b"e", b"break"]
+
+
+def test_key_of_the_host_ends_the_wait(pseudo_terminal: tuple[int, int]) -> None:
+    controller, descriptor = pseudo_terminal
+    happened: list[bool] = []
+    with Terminal(descriptor) as terminal:
+        keys = HostKeys({b"b": lambda: happened.append(True)})
+        os.write(controller, ESCAPE + b"b")
+        data, passed = InputStream(descriptor, terminal=terminal, keys=keys).wait(None)
+    assert (data, happened) == (b"", [True])
+    assert passed < 100_000_000
+
+
+# Signals
+
+
+@pytest.mark.parametrize("number", ENDING_SIGNALS)
 def test_signals_stop_and_their_handlers_are_restored(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     stopped: list[bool] = []
-    with on_interrupt(lambda: stopped.append(True)):
+    with Signals(lambda: stopped.append(True), Terminal(-1)) as signals:
         signal.raise_signal(number)
     assert stopped == [True]
+    assert signals.ended_by == number
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("second", [signal.SIGHUP, signal.SIGTERM])
+def test_what_follows_a_run_that_hung_up_goes_on_at_further_signals(second: signal.Signals) -> None:
+    with Signals(lambda: None, Terminal(-1)) as signals:
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(second)
+    assert signals.ended_by == signal.SIGHUP
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGQUIT])
+def test_what_follows_a_run_ends_at_once_when_the_user_insists(second: signal.Signals) -> None:
+    with pytest.raises(KeyboardInterrupt), Signals(lambda: None, Terminal(-1)):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(second)
+
+
+def test_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Signals(lambda: pytest.fail("not ignored"), Terminal(-1)):
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -7,17 +7,22 @@ import json
 import os
 import re
 import stat
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from paradrive_tools import session
 from paradrive_tools.cli import main
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
     from pathlib import Path
 
     from run_command import Run
+
+    from paradrive.machine.machine import Configuration
 
 
 def test_power_off_ends_with_the_line_that_scripts_look_for(run: Run) -> None:
@@ -149,6 +154,43 @@ def test_report_tells_all_of_the_run(run: Run, tmp_path: Path) -> None:
     assert report["guest_errors"]["count"] == 1
     assert "0x800" in report["guest_errors"]["first"][0]
     assert (report["unimplemented"], report["warnings"], report["resets"]) == ({}, [], 0)
+
+
+def test_time_of_what_comes_before_the_guest_does_not_count(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    configuration, monotonic, build_time = session.configuration, time.monotonic, 1000.0
+    passed = 0.0
+
+    def build(options: argparse.Namespace) -> Configuration:
+        nonlocal passed
+        passed += build_time
+        return configuration(options)
+
+    monkeypatch.setattr(session, "configuration", build)
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + passed)
+    path = tmp_path / "report.json"
+    output = run("shutdown 0 ; b .", "--json", str(path))[1]
+    assert passed == build_time
+    assert json.loads(path.read_text())["seconds"] < build_time
+    seconds = re.search(r"instructions in (\S+) s", output)
+    assert seconds
+    assert float(seconds[1]) < build_time
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome", "status", "panics", "reason"),
+    [("end", "panicked", 4, 1, "cold"), ("reset", "panicked", 4, 9, "after-crash")],
+)
+def test_report_tells_what_came_of_a_panic(
+    run: Run, tmp_path: Path, policy: str, outcome: str, status: int, panics: int, reason: str
+) -> None:
+    path = tmp_path / "report.json"
+    crash = "store32 pvctl + 0x0c, 0x1f ; store32 pvctl + 0x10, 3 ; store32 rstcr, 2 ; b ."
+    assert run(crash, "--on-panic", policy, "--json", str(path))[0] == status
+    report = json.loads(path.read_text())
+    told = [report[key] for key in ("outcome", "exit_status", "panics", "boot_reason", "resets")]
+    assert told == [outcome, status, panics, reason, panics - 1]
 
 
 def test_report_replaces_the_file_as_a_whole(run: Run, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from paradrive.devices.pvctl import Pvctl
 from paradrive.machine.outputs import write_output
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def report(machine: Machine, verdict: Verdict, seconds: float) -> dict[str, object]:
-    """Return the report; ``seconds`` are the host's, ``guest_seconds`` the guest's."""
+    """Return the report; ``seconds`` are the host's of the run alone, ``guest_seconds`` the guest's."""
     errors = machine.bus.guest_errors
     return {
         "outcome": verdict.kind,
@@ -24,10 +25,20 @@ def report(machine: Machine, verdict: Verdict, seconds: float) -> dict[str, obje
         "seconds": round(seconds, 6),
         "guest_seconds": machine.clock.now() / 1e9,
         "resets": machine.resets,
+        "panics": machine.panics,
+        "boot_reason": _boot_reason(machine),
         "unimplemented": dict(machine.vcpu.unimplemented),
         "guest_errors": {"count": errors.count, "first": [str(error) for error in errors.entries]},
         "warnings": machine.warnings,
     }
+
+
+def _boot_reason(machine: Machine) -> str | None:
+    """Return why the guest has started last, as the driver names it; None where nothing tells the guest."""
+    for device in machine.devices.values():
+        if isinstance(device, Pvctl):
+            return device.boot_reason.name.lower().replace("_", "-")
+    return None
 
 
 def write_report(path: str, machine: Machine, verdict: Verdict, seconds: float) -> None:

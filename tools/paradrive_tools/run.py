@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 
 from paradrive_tools import exit_status
 
@@ -21,11 +20,24 @@ exit status:
   {EXIT_ENDED}        the guest powered off through pvctl with exit code 0, or, on an mpc8544ds, reset itself
   {EXIT_GUEST_CODE + 1}..{EXIT_GUEST_CODE_LAST}  the guest powered off with another exit code: \
 {EXIT_GUEST_CODE} + code, {EXIT_GUEST_CODE_LAST} for all from {EXIT_GUEST_CODE_LAST - EXIT_GUEST_CODE}
-  {exit_status.BAD_INPUT}        bad input: a file or an option cannot be used
+  {exit_status.BAD_INPUT}        a file or an option cannot be used, or an output cannot be written
   {EXIT_RESET_LIMIT}        the guest wanted to reset itself more often than --reset-limit allows
   {EXIT_PANICKED}        the guest's kernel panicked
   {EXIT_NO_PROGRESS}        no progress: --max-instructions executed, or idle without anything to wait for
-  {exit_status.INTERRUPTED}      interrupted (Ctrl-C)
+  {exit_status.INTERRUPTED}      interrupted: Ctrl-C, or Ctrl-a x
+  129, 131, 143  interrupted by SIGHUP, SIGQUIT, SIGTERM
+
+SIGUSR1 resets the machine.
+"""
+
+#: What Ctrl-a h tells; only where standard input is a terminal.
+KEYS = """\
+keys of the host, on a terminal:
+  Ctrl-a h       this list
+  Ctrl-a x       end the run
+  Ctrl-a r       reset the machine
+  Ctrl-a b       send a break (sysrq)
+  Ctrl-a Ctrl-a  send Ctrl-a to the guest
 """
 
 #: More than 200 boots; the compiled engine takes some seconds for it.
@@ -45,7 +57,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="boot a guest and run it to its end",
         description="Boot a guest with its console on the terminal. For --kernel, --initrd and --dtb "
         "the project's own guest stands in, which is built first if need be.",
-        epilog=STATUSES,
+        epilog=f"{STATUSES}\n{KEYS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(execute=_execute)
@@ -73,7 +85,18 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help=f"let the guest reset itself N times (default: {DEFAULT_RESET_LIMIT}; mpc8544ds, which has no "
         "other way to end: 0)",
     )
-    add("--save", metavar="FILE", help="save the guest when the run ends (Ctrl-C, too), or at --save-at")
+    add(
+        "--on-panic",
+        choices=("end", "reset", "continue"),
+        default="end",
+        help="when the guest's kernel panics: end the run (default), reset the machine, or let it run on; a "
+        "reset after a panic counts for --reset-limit",
+    )
+    add(
+        "--save",
+        metavar="FILE",
+        help="save the guest when the run ends (by a signal, too), or at --save-at",
+    )
     add(
         "--save-at",
         type=natural,
@@ -86,11 +109,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _execute(options: argparse.Namespace) -> int:
-    started = time.monotonic()
-    # Only now, so that no other sub-command waits for it; and within the time that the verdict tells.
+    # Only now, so that no other sub-command waits for it.
     from paradrive_tools.session import execute
 
-    return execute(options, started)
+    return execute(options)
 
 
 def natural(text: str) -> int:

@@ -8,13 +8,18 @@ need (symbols, report, trace, the guest's builder) is imported where it is neede
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import select
+import signal
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
+from paradrive.devices.pvctl import BootReason
 from paradrive.guest.console import PANIC, Console
-from paradrive.guest.terminal import InputStream, keys_unbuffered, on_interrupt
+from paradrive.guest.terminal import HostKeys, InputStream, Signals, Terminal
 from paradrive.machine.blob import MAX_BLOB_SIZE
 from paradrive.machine.board import board_named
 from paradrive.machine.boot import Initrd
@@ -22,7 +27,9 @@ from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.inputs import InputError, read_input
 from paradrive.machine.machine import Configuration, Machine, cpu_named
-from paradrive_tools.run import DEFAULT_CPU, DEFAULT_MACHINE, DEFAULT_RESET_LIMIT, DESCRIBING_OPTIONS
+from paradrive.machine.outcome import Interrupted
+from paradrive.machine.run_loop import OnPanic
+from paradrive_tools.run import DEFAULT_CPU, DEFAULT_MACHINE, DEFAULT_RESET_LIMIT, DESCRIBING_OPTIONS, KEYS
 from paradrive_tools.verdict import judge
 
 if TYPE_CHECKING:
@@ -33,15 +40,16 @@ MAX_INITRD_SIZE = 1 << 28
 _STANDARD_INPUT, _STANDARD_OUTPUT = 0, 1
 
 
-def execute(options: argparse.Namespace, started: float) -> int:
+def execute(options: argparse.Namespace) -> int:
     """Run the guest, print the verdict and return the exit status, as ``run.STATUSES`` lists them.
 
-    The verdict's time counts from ``started``, which is a time of ``time.monotonic``. Raises
-    InputError where a file or an option cannot be used.
+    The verdict's time is that of the guest's run alone. Raises InputError where a file or an option cannot be
+    used.
     """
     output = Output(_STANDARD_OUTPUT)
     console = Console(output.write)
     machine = _machine(options, console)
+    terminal = Terminal(_STANDARD_INPUT)
     # On a machine that cannot power off, a reset is how a guest ends.
     reset_ends = options.reset_limit is None and not board_named(machine.name).powers_off
     default_limit = 0 if reset_ends else DEFAULT_RESET_LIMIT
@@ -49,27 +57,37 @@ def execute(options: argparse.Namespace, started: float) -> int:
     console.watch(PANIC, lambda line: machine.panicked(line[line.index(PANIC) :]))
     for warning in machine.warnings:
         print(f"paradrive: warning: {warning}", file=sys.stderr)
-    with (
-        _trace(machine, options.trace_mmio),
-        on_interrupt(machine.interrupt),
-        keys_unbuffered(_STANDARD_INPUT),
-    ):
-        outcome = machine.run(
-            options.max_instructions,
-            reset_limit=default_limit if options.reset_limit is None else options.reset_limit,
-            host=InputStream(_STANDARD_INPUT, before_wait=console.flush),
-        )
-    console.end()
-    saving.end()
-    seconds = time.monotonic() - started
-    verdict = judge(outcome, machine, reset_ends=reset_ends)
-    if options.json:
-        from paradrive_tools.report import write_report
+    reset = partial(machine.request_reset, BootReason.HOST_RESET)
+    keys = HostKeys(
+        {
+            b"h": lambda: output.write(KEYS.encode()),
+            b"x": machine.interrupt,
+            b"r": reset,
+            b"b": machine.send_break,
+        }
+    )
+    with Signals(machine.interrupt, terminal, {signal.SIGUSR1: reset}) as signals:
+        with _trace(machine, options.trace_mmio), terminal:
+            started = time.monotonic()
+            outcome = machine.run(
+                options.max_instructions,
+                reset_limit=default_limit if options.reset_limit is None else options.reset_limit,
+                host=InputStream(_STANDARD_INPUT, before_wait=console.flush, terminal=terminal, keys=keys),
+                on_panic=OnPanic(options.on_panic),
+            )
+            seconds = time.monotonic() - started
+        console.end()
+        saving.end()
+        verdict = judge(outcome, machine, reset_ends=reset_ends, signal_number=signals.ended_by)
+        if options.json:
+            from paradrive_tools.report import write_report
 
-        write_report(options.json, machine, verdict, seconds)
-    total = f"after {machine.vcpu.instructions} instructions in {seconds:.2f} s"
-    output.write(f"paradrive: {verdict.sentence} {total}\n".encode())
-    machine.destroy()
+            write_report(options.json, machine, verdict, seconds)
+        total = f"after {machine.vcpu.instructions} instructions in {seconds:.2f} s"
+        output.write(f"paradrive: {verdict.sentence} {total}\n".encode())
+        machine.destroy()
+    if output.problem is not None and not isinstance(outcome, Interrupted):
+        raise InputError("standard output", os.strerror(output.problem))
     return verdict.exit_status
 
 
@@ -167,19 +185,25 @@ def _trace(machine: Machine, path: str | None) -> Iterator[None]:
 
 
 class Output:
-    """A file descriptor that takes the console; what nobody reads any more is dropped.
+    """A file descriptor that takes the console; what it does not take any more is dropped.
 
-    It is written to from inside the guest's accesses to its UART, where nothing may raise.
+    It is written to from inside the guest's accesses to its UART, where nothing may raise. ``problem`` is the
+    errno of why it takes no more, None as long as it does; nor is it one that nobody reads any more.
     """
 
     def __init__(self, descriptor: int) -> None:
+        self.problem: int | None = None
         self._descriptor = descriptor
         self._broken = False
 
     def write(self, data: bytes) -> None:
         """Write all of ``data``."""
-        try:
-            while data and not self._broken:
+        while data and not self._broken:
+            try:
                 data = data[os.write(self._descriptor, data) :]
-        except OSError:
-            self._broken = True
+            except BlockingIOError:  # somebody who shares it does not want to wait, but this process does
+                select.select([], [self._descriptor], [])
+            except OSError as error:
+                self._broken = True
+                if error.errno != errno.EPIPE:
+                    self.problem = error.errno

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.machine.outcome import NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
@@ -20,8 +21,13 @@ class Verdict(NamedTuple):
     sentence: str
 
 
-def judge(outcome: Outcome, machine: Machine, *, reset_ends: bool) -> Verdict:
-    """Return the verdict on ``outcome``; with ``reset_ends``, a reset is the end that is wanted."""
+def judge(
+    outcome: Outcome, machine: Machine, *, reset_ends: bool, signal_number: int | None = None
+) -> Verdict:
+    """Return the verdict on ``outcome``; with ``reset_ends``, a reset is the end that is wanted.
+
+    ``signal_number`` is the signal that has interrupted the run, None where it was a key.
+    """
     if isinstance(outcome, PoweredOff):
         sentence = f"guest powered off through {outcome.through} (SHUTDOWN, exit code {outcome.code})"
         return Verdict("powered-off", _status_of_code(outcome.code), sentence)
@@ -38,7 +44,9 @@ def judge(outcome: Outcome, machine: Machine, *, reset_ends: bool) -> Verdict:
         place = f"at {names.of(outcome.pc)}, called from {names.of(outcome.link)}"
         sentence = f"guest makes no progress: {outcome.reason}; {place}"
         return Verdict("no-progress", run.EXIT_NO_PROGRESS, sentence + _unimplemented(machine))
-    return Verdict("interrupted", exit_status.INTERRUPTED, "interrupted")
+    number = signal_number or signal.SIGINT
+    sentence = "interrupted" if number == signal.SIGINT else f"interrupted by {signal.Signals(number).name}"
+    return Verdict("interrupted", exit_status.of_signal(number), sentence)
 
 
 def _status_of_code(code: int) -> int:
