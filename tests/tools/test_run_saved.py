@@ -87,11 +87,8 @@ def test_run_that_ends_before_the_instruction_of_the_save_says_so(run: Run, tmp_
     file = tmp_path / "state"
     status, _, errors = run("shutdown 0 ; b .", "--save", str(file), "--save-at", "5000")
     assert status == 0
-    assert re.fullmatch(
-        rf"paradrive: warning: {re.escape(str(file))}: not saved: "
-        r"the run ended at instruction \d+, before 5000\n",
-        errors,
-    )
+    assert errors.startswith(f"paradrive: warning: {file}: ")
+    assert errors.count("\n") == 1
     assert not file.exists()
 
 
@@ -99,9 +96,8 @@ def test_run_that_ends_before_the_instruction_of_the_save_says_so(run: Run, tmp_
 def test_saved_guest_cannot_be_described_anew(load: Run, option: str) -> None:
     status, output, errors = load("file", f"--{option}", "x")
     assert (status, output) == (2, "")
-    assert errors == (
-        f"paradrive: error: --{option}: cannot be combined with --load: the saved guest has its own\n"
-    )
+    assert errors.startswith(f"paradrive: error: --{option}: ")
+    assert errors.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -114,18 +110,21 @@ def test_machine_and_cpu_have_to_be_those_of_the_saved_guest(
     run("shutdown 3 ; b .", "--save", file, "--save-at", "10")
     assert load(file, option, saved)[0] == 67
     status, _, errors = load(file, option, other)
-    assert (status, errors) == (
-        2,
-        f"paradrive: error: {option}: is {other}, but the saved guest has {saved}\n",
-    )
+    assert status == 2
+    assert errors.startswith(f"paradrive: error: {option}: ")
+    assert other in errors and saved in errors
 
 
 def test_bad_files_and_options_are_one_line(run: Run, load: Run, tmp_path: Path) -> None:
     file = tmp_path / "state"
     file.write_bytes(b"something")
-    assert load(str(file))[::2] == (2, f"paradrive: error: {file}: is not a saved machine\n")
+    status, _, errors = load(str(file))
+    assert (status, errors.count("\n")) == (2, 1)
+    assert errors.startswith(f"paradrive: error: {file}: ")
     missing = tmp_path / "missing" / "state"
     status, _, errors = run("shutdown 0 ; b .", "--save", str(missing))
-    assert (status, errors) == (2, f"paradrive: error: {missing}: No such file or directory\n")
+    assert (status, errors.count("\n")) == (2, 1)
+    assert errors.startswith(f"paradrive: error: {missing}: ")
     status, _, errors = run("shutdown 0 ; b .", "--save-at", "1")
-    assert (status, errors) == (2, "paradrive: error: --save-at: needs --save\n")
+    assert (status, errors.count("\n")) == (2, 1)
+    assert errors.startswith("paradrive: error: --save-at: ")
