@@ -68,19 +68,17 @@ def test_of_translate_one_takes_the_first_range_that_has_the_address(linux_tree:
 
 
 @pytest.mark.parametrize(
-    ("bus", "reason"),
+    "bus",
     [
-        ("bus { #address-cells = <1>; #size-cells = <1>; }", "no ranges"),
-        ("bus { #address-cells = <1>; #size-cells = <0>; ranges; }", "no size cells"),
-        ("bus { #address-cells = <5>; #size-cells = <1>; ranges; }", "5 address cells"),
-        ("bus { #address-cells = <1>; #size-cells = <1>; ranges = <0x1000 0x0 0x0 0x1000>; }", "0x0"),
+        "bus { #address-cells = <1>; #size-cells = <1>; }",
+        "bus { #address-cells = <1>; #size-cells = <0>; ranges; }",
+        "bus { #address-cells = <5>; #size-cells = <1>; ranges; }",
+        "bus { #address-cells = <1>; #size-cells = <1>; ranges = <0x1000 0x0 0x0 0x1000>; }",
     ],
 )
-def test_of_translate_address_says_which_bus_it_does_not_cross(
-    linux_tree: LinuxTreeOf, bus: str, reason: str
-) -> None:
+def test_of_translate_address_says_which_bus_it_does_not_cross(linux_tree: LinuxTreeOf, bus: str) -> None:
     tree = linux_tree(f"{ROOT} {bus.replace('}', '')} d {{ reg = <0x0 0x1000>; }}; }};")
-    with pytest.raises(Untranslatable, match=reason) as raised:
+    with pytest.raises(Untranslatable) as raised:
         translate(tree, first_child(tree), [0, 0, 0, 0, 0])
     assert raised.value.bus.path == "/bus"
 

