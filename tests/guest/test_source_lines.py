@@ -56,6 +56,15 @@ def test_an_instruction_of_an_inline_function_has_its_line_and_the_callers(modul
     assert source_lines(module, ".text", [offset]) == {offset: expected}
 
 
+def test_names_of_functions_are_bounded(tmp_path: Path) -> None:
+    source, built = tmp_path / "long.c", tmp_path / "long.ko"
+    source.write_text(f"void {'x' * 100_000}(volatile int *place) {{ *place = 1; }}\n", encoding="ascii")
+    subprocess.run(["powerpc-linux-gnu-gcc", "-g", "-O2", "-c", str(source), "-o", str(built)], check=True)
+    ((line,),) = source_lines(built, ".text", [0]).values()
+    assert line.function.startswith("xxx")
+    assert len(line.function) <= 512
+
+
 def test_sections_are_told_apart(module: Path) -> None:
     (offset,) = instructions(module, ".exit.text")
     (line,) = source_lines(module, ".exit.text", [offset])[offset]

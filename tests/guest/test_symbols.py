@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
 
 from paradrive.guest.symbols import Symbol, Symbols
+from paradrive.testing.modules import LoadedModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,3 +46,56 @@ def test_damaged_file_has_no_symbols(assemble: Callable[[str], Path]) -> None:
     contents = assemble("spin: b spin").read_bytes()
     for damaged in (b"", b"no ELF at all", contents[:60], contents[:52] + b"\xff" * (len(contents) - 52)):
         assert Symbols.read(damaged).describe(0) is None
+
+
+def compress(elf: Path, *sections: str) -> bytes:
+    """Return an ELF file in which these sections say that they are compressed."""
+    contents = bytearray(elf.read_bytes())
+    with elf.open("rb") as file:
+        read = ELFFile(file)
+        for index, section in enumerate(read.iter_sections()):
+            if section.name in sections:
+                header = read["e_shoff"] + index * read["e_shentsize"]
+                flags = section["sh_flags"] | SH_FLAGS.SHF_COMPRESSED
+                contents[header + 8 : header + 12] = flags.to_bytes(4, "big")
+    return bytes(contents)
+
+
+def peak_memory(action: Callable[[], object]) -> int:
+    tracemalloc.start()
+    try:
+        action()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_name_is_as_long_as_a_kernel_s_and_printable(assemble: Callable[[str], Path]) -> None:
+    contents = assemble(f"{'x' * 10_000}: nop\n" + '"a\x1b[2Jb": nop\n').read_bytes()
+    symbols = Symbols.read(contents)
+    assert symbols.describe(0) == "x" * 512
+    assert symbols.describe(4) == "a\\x1b[2Jb"
+
+
+def test_many_symbols_may_have_one_long_name(assemble: Callable[[str], Path]) -> None:
+    long = b"x" * (1 << 17)
+    elf = assemble(f"{long.decode()}: nop\n" + "".join(f"x{number}: nop\n" for number in range(1000)))
+    contents = bytearray(elf.read_bytes())
+    with elf.open("rb") as file:
+        table = ELFFile(file).get_section_by_name(".symtab")
+        start, size = table["sh_offset"], table["sh_size"]
+        name = ELFFile(file).get_section_by_name(".strtab").data().index(long)
+    for entry in range(start + 16, start + size, 16):
+        contents[entry : entry + 4] = name.to_bytes(4, "big")
+    assert peak_memory(lambda: Symbols.read(bytes(contents))) < 1 << 24
+
+
+def test_sections_that_say_they_are_compressed_are_not_unpacked(assemble: Callable[[str], Path]) -> None:
+    bomb = b"\0\0\0\1" + (1 << 26).to_bytes(4, "big") + bytes(4) + zlib.compress(bytes(1 << 26), 9)
+    data = ",".join(map(str, bomb))
+    elf = assemble(f'start: nop\n.section .exit.text, "ax"\n.byte {data}\n')
+    contents = compress(elf, ".exit.text", ".text", ".symtab", ".strtab", ".shstrtab")
+    assert peak_memory(lambda: Symbols.read(contents).with_module(contents, {".text": 0x1000})) < 1 << 24
+    assert Symbols.read(contents).describe(0) == "start"
+    module = LoadedModule("bomb", contents, {})
+    assert peak_memory(lambda: module.is_built_as(elf)) < 1 << 24

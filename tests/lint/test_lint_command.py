@@ -15,7 +15,7 @@ from paradrive_tools.lint.lint import all_rules, in_order
 from paradrive_tools.lint.pages import all_pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     Lint = Callable[..., tuple[int, str, str]]
@@ -151,9 +151,49 @@ def test_other_trees_are_linted_when_one_cannot_be(lint: Lint, write_tree: Write
     assert err.count("\n") == 1
 
 
-def test_control_characters_of_a_tree_do_not_reach_the_terminal(lint: Lint, write_tree: WriteTree) -> None:
-    _, out, _ = lint(write_tree('&pvctl { compatible = "qemu,\\x1b[2Jpvctl"; };\n'))
-    assert "\x1b" not in out
+def texts_of(value: object) -> Iterator[str]:
+    """Yield all strings in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for member in value.values():
+            yield from texts_of(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from texts_of(member)
+
+
+#: Findings of dtc, of dtschema, of a rule of our own; a prediction; a place in a file of a forged name.
+HOSTILE = (
+    '#line 1 "\x1b]0;name\x07.dts"\n'
+    '&pvctl { compatible = "qemu,\\x1b[2Jpvctl"; unknown = "\\x1b[2J"; };\n'
+    '/ { device@1 { compatible = "\\x1b[2J\\n\\xff"; }; };\n'
+)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif"])
+def test_what_steers_a_terminal_is_in_no_format(lint: Lint, write_tree: WriteTree, form: str) -> None:
+    status, out, _ = lint("--format", form, write_tree(HOSTILE))
+    assert status == 1
+    texts = out.splitlines() if form == "text" else texts_of(json.loads(out))
+    lines = [line for text in texts for line in text.split("\n")]
+    assert any("\\x1b" in line for line in lines)
+    assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif"])
+def test_length_of_what_a_tree_says_is_bounded(lint: Lint, write_tree: WriteTree, form: str) -> None:
+    long = "x" * 15_000
+    _, out, _ = lint("--format", form, write_tree(f'&pvctl {{ compatible = "{long}"; }};\n'))
+    assert "xxx" in out
+    assert long[:1000] not in out
+
+
+def test_an_error_quotes_a_source_printably(lint: Lint, write_tree: WriteTree) -> None:
+    status, _, err = lint(write_tree("#define A\n#error \x1b[2J\n"))
+    assert status == 2
+    assert "\\x1b[2J" in err
+    assert err.removesuffix("\n").isprintable()
 
 
 def test_equal_trees_give_equal_output(lint: Lint, write_tree: WriteTree) -> None:

@@ -161,6 +161,18 @@ def test_fails(guest):
     run(source).stdout.fnmatch_lines(["*call chain of the guest*", place])
 
 
+def test_a_console_in_a_report_does_not_steer_the_terminal(run: Run) -> None:
+    source = """
+def test_fails(guest):
+    for byte in b"\\x1b[2J\\x1b]0;owned\\x07\\n":
+        guest._console.transmit(byte)
+    assert False
+"""
+    shown = run(source).stdout.str()
+    assert "\\x1b[2J\\x1b]0;owned\\x07" in shown
+    assert "\x1b[2J" not in shown
+
+
 def test_a_module_that_is_not_there_is_refused(run: Run) -> None:
     result = run("def test_it(guest):\n    pass\n", "--paradrive-module=absent.ko")
     result.assert_outcomes(errors=1)

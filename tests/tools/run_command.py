@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: A program that prints the string at the label ``string``, which is to follow, and then ends.
+PRINT_STRING = (
+    "text: lis 6, string@h ; ori 6, 6, string@l ; lis 4, uart@ha\n"
+    "next: lbz 5, 0(6) ; addi 6, 6, 1 ; cmpwi 5, 0 ; beq done ; stb 5, uart@l(4) ; b next\n"
+    "done: shutdown 0 ; b .\n"
+)
+
+
 class Run(Protocol):
     def __call__(self, program: str, *options: str) -> tuple[int, str, str]: ...
 

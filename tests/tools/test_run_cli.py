@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from run_command import PRINT_STRING
 
 from paradrive_tools import session
 from paradrive_tools.cli import main
@@ -57,9 +58,7 @@ def test_exit_code_of_the_guest_is_in_the_status(run: Run, code: int, expected: 
             "panicked (reported through pvctl)",
         ),
         (
-            "text: lis 6, string@h ; ori 6, 6, string@l ; lis 4, uart@ha\n"
-            "next: lbz 5, 0(6) ; addi 6, 6, 1 ; cmpwi 5, 0 ; beq done ; stb 5, uart@l(4) ; b next\n"
-            'done: shutdown 0 ; b .\nstring: .asciz "[ 0.1] Kernel panic - not syncing: gone\\n"',
+            f'{PRINT_STRING}string: .asciz "[ 0.1] Kernel panic - not syncing: gone\\n"',
             (),
             4,
             "Kernel panic - not syncing: gone",

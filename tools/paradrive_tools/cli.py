@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from paradrive.machine.inputs import InputError
+from paradrive.machine.printable import printable
 from paradrive_tools import bench, exit_status, fidelity, run
 from paradrive_tools.lint import command as lint
 
@@ -27,7 +28,7 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with the message on standard error."""
-        self.exit(exit_status.BAD_INPUT, f"paradrive: error: {message}\n")
+        self.exit(exit_status.BAD_INPUT, f"paradrive: error: {printable(message)}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

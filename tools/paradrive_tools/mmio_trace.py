@@ -54,9 +54,9 @@ class MmioTrace:
         """Write the line of one access."""
         direction = "write" if access.is_write else "read"
         value = f"{access.value:#0{2 + 2 * access.size}x}"
-        self._write(
-            f"{self._clock.now()} {access.device} {access.register} {direction} {access.size} {value}\n"
-        )
+        # The name of a node can have blanks, in a blob that no compiler has made.
+        device = access.device.replace(" ", "\\x20")
+        self._write(f"{self._clock.now()} {device} {access.register} {direction} {access.size} {value}\n")
 
     def _write(self, line: str) -> None:
         if self.problem:

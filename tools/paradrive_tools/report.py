@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from paradrive.devices.pvctl import Pvctl
 from paradrive.machine.outputs import write_output
+from paradrive.machine.printable import printable
 
 if TYPE_CHECKING:
     from paradrive.machine.machine import Machine
@@ -28,8 +29,8 @@ def report(machine: Machine, verdict: Verdict, seconds: float) -> dict[str, obje
         "panics": machine.panics,
         "boot_reason": _boot_reason(machine),
         "unimplemented": dict(machine.vcpu.unimplemented),
-        "guest_errors": {"count": errors.count, "first": [str(error) for error in errors.entries]},
-        "warnings": machine.warnings,
+        "guest_errors": {"count": errors.count, "first": [printable(str(error)) for error in errors.entries]},
+        "warnings": [printable(warning) for warning in machine.warnings],
     }
 
 

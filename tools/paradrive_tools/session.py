@@ -28,6 +28,7 @@ from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.inputs import InputError, read_input
 from paradrive.machine.machine import Configuration, Machine, cpu_named
 from paradrive.machine.outcome import Interrupted
+from paradrive.machine.printable import printable
 from paradrive.machine.run_loop import OnPanic
 from paradrive_tools.run import DEFAULT_CPU, DEFAULT_MACHINE, DEFAULT_RESET_LIMIT, DESCRIBING_OPTIONS, KEYS
 from paradrive_tools.verdict import judge
@@ -56,7 +57,7 @@ def execute(options: argparse.Namespace) -> int:
     saving = _Saving(machine, options.save, options.save_at)
     console.watch(PANIC, lambda line: machine.panicked(line[line.index(PANIC) :]))
     for warning in machine.warnings:
-        print(f"paradrive: warning: {warning}", file=sys.stderr)
+        print(f"paradrive: warning: {printable(warning)}", file=sys.stderr)
     reset = partial(machine.request_reset, BootReason.HOST_RESET)
     keys = HostKeys(
         {

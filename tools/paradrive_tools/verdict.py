@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.machine.outcome import NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
+from paradrive.machine.printable import printable
 from paradrive_tools import exit_status, run
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(NamedTuple):
-    """How a run ended: for programs (``kind``, ``exit_status``) and for people (``sentence``)."""
+    """How a run ended: for programs (``kind``, ``exit_status``) and for people (``sentence``, one line)."""
 
     kind: str
     exit_status: int
@@ -38,7 +39,7 @@ def judge(
         sentence = f"guest reached the reset limit: it wanted more than {outcome.limit} resets"
         return Verdict("reset-limit", run.EXIT_RESET_LIMIT, sentence)
     if isinstance(outcome, Panicked):
-        return Verdict("panicked", run.EXIT_PANICKED, f"guest panicked ({outcome.message})")
+        return Verdict("panicked", run.EXIT_PANICKED, f"guest panicked ({printable(outcome.message)})")
     if isinstance(outcome, NoProgress):
         names = _Names(machine)
         place = f"at {names.of(outcome.pc)}, called from {names.of(outcome.link)}"

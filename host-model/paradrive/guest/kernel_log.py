@@ -7,12 +7,10 @@ long each is its descriptor says, elsewhere; after it there may be what is left 
 
 from __future__ import annotations
 
-import io
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
+from paradrive.guest.elf_file import ElfFile
 
 if TYPE_CHECKING:
     from paradrive.guest.memory import GuestMemory
@@ -33,10 +31,12 @@ class LogBuffer(NamedTuple):
 
 def log_buffer(kernel: bytes) -> LogBuffer:
     """Return where the kernel of an ELF file keeps its log; LookupError where its symbols do not tell."""
-    for table in ELFFile(io.BytesIO(kernel)).iter_sections("SHT_SYMTAB"):
-        if isinstance(table, SymbolTableSection):
-            for symbol in table.get_symbol_by_name(_SYMBOL) or ():
-                return LogBuffer(symbol["st_value"] - _KERNEL_START, symbol["st_size"])
+    file = ElfFile(kernel, "kernel")
+    entries = [(value, size, name) for name, value, size, _, _ in file.symbol_entries()]
+    names = file.names(name for _, _, name in entries)
+    for name, (value, size, _) in zip(names, entries, strict=True):
+        if name == _SYMBOL:
+            return LogBuffer(value - _KERNEL_START, size)
     raise LookupError(f"the kernel has no symbol {_SYMBOL}")
 
 

@@ -10,8 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.guest.elf_file import MAX_NAME
 from paradrive.machine.bounded_process import run_bounded
 from paradrive.machine.inputs import InputError
+from paradrive.machine.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,7 +68,7 @@ def _parse(lines: list[str]) -> list[SourceLine]:
         file, _, line = place.partition(" (")[0].rpartition(":")
         # What is unknown is in line 0 or ?.
         if line.isdecimal() and int(line):
-            found.append(SourceLine(Path(file), int(line), function))
+            found.append(SourceLine(Path(printable(file)), int(line), printable(function, MAX_NAME)))
     return found
 
 

@@ -3,21 +3,17 @@
 
 from __future__ import annotations
 
-import io
 from bisect import bisect_right
 from functools import cached_property
-from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from elftools.elf.elffile import ELFFile
-
 from paradrive.cpu.ports import PAGE_SIZE
+from paradrive.guest.elf_file import ElfFile
+from paradrive.machine.inputs import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-#: An entry of a 32-bit big-endian symbol table: name, value, size, info, other, section index.
-_ENTRY = Struct(">IIIBBH")
 #: STT_NOTYPE, which assembly code has, and STT_FUNC.
 _CODE_TYPES = (0, 2)
 
@@ -81,25 +77,20 @@ class Symbols:
 
 
 def _code_symbols(elf: bytes, sections: Mapping[str, int] | None) -> list[Symbol]:
+    """Return the code symbols; with ``sections`` those in one of them, moved to where it is."""
     try:
-        return list(_read_code_symbols(ELFFile(io.BytesIO(elf)), sections))
-    except Exception:  # a damaged file leads pyelftools into errors of any kind
+        file = ElfFile(elf, "kernel" if sections is None else "module")
+        bases = None
+        if sections is not None:
+            bases = {
+                index: sections[name] for index, name in enumerate(file.section_names) if name in sections
+            }
+        entries = [
+            (name, address + (bases[section] if bases is not None else 0), size)
+            for name, address, size, info, section in file.symbol_entries()
+            if name and info & 0xF in _CODE_TYPES and (bases is None or section in bases)
+        ]
+        names = file.names(name for name, _, _ in entries)
+    except InputError:
         return []
-
-
-def _read_code_symbols(file: ELFFile, sections: Mapping[str, int] | None) -> Iterator[Symbol]:
-    """Yield the code symbols; with ``sections`` those in one of them, moved to where it is.
-
-    A kernel has 20,000 symbols, of which pyelftools makes as many trees of objects: that takes a second.
-    """
-    bases = None
-    if sections is not None:
-        names_of_sections = [section.name for section in file.iter_sections()]
-        bases = {index: sections[name] for index, name in enumerate(names_of_sections) if name in sections}
-    for table in file.iter_sections("SHT_SYMTAB"):
-        names = file.get_section(table["sh_link"]).data()
-        for name, address, size, info, _other, section in _ENTRY.iter_unpack(table.data()):
-            if not name or info & 0xF not in _CODE_TYPES or (bases is not None and section not in bases):
-                continue
-            text = names[name : names.index(b"\0", name)].decode()
-            yield Symbol(address + (bases[section] if bases is not None else 0), text, size)
+    return [Symbol(address, name, size) for name, (_, address, size) in zip(names, entries, strict=True)]

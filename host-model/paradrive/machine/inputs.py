@@ -3,19 +3,24 @@
 
 from __future__ import annotations
 
+from paradrive.machine.printable import printable
+
+#: As long as the path of a file can be.
+MAX_SOURCE = 4096
 _PIECE_SIZE = 1 << 22
 
 
 class InputError(Exception):
     """A file or setting the user gave cannot be used.
 
-    ``source`` names it (a file name, or the option), ``reason`` says in one line what is wrong.
+    ``source`` names it (a file name, or the option), ``reason`` says in one line what is wrong; both may
+    quote the file, and are made printable here.
     """
 
     def __init__(self, source: str, reason: str) -> None:
-        super().__init__(f"{source}: {reason}")
-        self.source = source
-        self.reason = reason
+        self.source = printable(source, MAX_SOURCE)
+        self.reason = printable(reason)
+        super().__init__(f"{self.source}: {self.reason}")
 
 
 def read_input(path: str, limit: int) -> bytes:

@@ -21,6 +21,7 @@ from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.outcome import Interrupted
+from paradrive.machine.printable import printable_lines
 from paradrive.testing.faults import FaultInjection
 from paradrive.testing.modules import Modules, loadable
 
@@ -122,7 +123,8 @@ class BootedGuest(FaultInjection):
         try:
             self._boot(recipe.modules)
         except AgentError as error:
-            raise AgentError(f"the guest has not booted: {error}; its console:\n{self.console}") from error
+            console = printable_lines(self.console)
+            raise AgentError(f"the guest has not booted: {error}; its console:\n{console}") from error
         self._snapshot = self.machine.snapshot()
         self._constants = self._constant_registers()
 

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import io
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from elftools.elf.elffile import ELFFile
-
 from paradrive.guest.agent import RequestRefusedError
 from paradrive.guest.agent_protocol import AgentError
+from paradrive.guest.elf_file import ElfFile
 from paradrive.guest.source_lines import SourceLine, source_lines
 from paradrive.guest.symbols import Symbols
 from paradrive.machine.bounded_process import run_bounded
@@ -39,7 +37,7 @@ class LoadedModule(NamedTuple):
         """Tell whether the code in a file of the host is this module's, to the byte."""
         try:
             return _code(file.read_bytes()) == _code(self.elf)
-        except Exception:  # a damaged file leads pyelftools into errors of any kind
+        except (OSError, InputError):
             return False
 
 
@@ -128,8 +126,9 @@ def module_name(path: str) -> str:
 
 def _code(elf: bytes) -> dict[str, bytes]:
     """Return the code in a module's file, by section."""
-    sections = ELFFile(io.BytesIO(elf)).iter_sections()
-    return {section.name: section.data() for section in sections if section.name in _CODE_SECTIONS}
+    file = ElfFile(elf, "module")
+    contents = {name: file.section(name) for name in _CODE_SECTIONS}
+    return {name: code for name, code in contents.items() if code is not None}
 
 
 def _sections(agent: Agent, module: str) -> dict[str, int]:

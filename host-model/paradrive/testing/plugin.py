@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from paradrive.machine.printable import printable_lines
 from paradrive.testing import report as guest_report
 from paradrive.testing.booted import BootedGuest, Recipe
 from paradrive.testing.guest import Guest, GuestFiles
@@ -152,7 +153,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed:
         for guest in item.stash.get(_GUESTS, []):
-            report.sections.append(("guest console", guest.console))
+            report.sections.append(("guest console", printable_lines(guest.console)))
         booted = item.stash.get(_GUEST, None)
         if booted is not None:
             report.sections.extend(section for section in guest_report.sections(booted) if section[1])

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive.guest.call_chain import call_chain
+from paradrive.machine.printable import printable_lines
 
 if TYPE_CHECKING:
     from paradrive.devices.bus import MmioAccess
@@ -19,12 +20,13 @@ def sections(guest: BootedGuest) -> list[tuple[str, str]]:
     places = Places(guest, innermost, returns)
     chain = [places.describe(innermost), *map(places.describe_caller, returns)]
     accesses = [f"{_describe(traced.access)} at {places.of_access(traced)}" for traced in guest.accesses]
-    return [
+    texts = [
         ("guest console since the test began", guest.console),
         ("last device accesses of the guest", "\n".join(accesses)),
         ("call chain of the guest", "\n".join(chain)),
         ("guest errors", "\n".join(map(str, machine.bus.guest_errors.entries))),
     ]
+    return [(title, printable_lines(text)) for title, text in texts]
 
 
 class Places:

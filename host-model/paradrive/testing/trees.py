@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from paradrive.machine.bounded_process import run_bounded
 from paradrive.machine.inputs import InputError
+from paradrive.machine.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,6 @@ def tree_blob(path: Path, directories: Sequence[Path]) -> bytes:
     except InputError as error:
         raise TreeError(str(error)) from None
     if done.status:
-        raise TreeError(
-            f"{path.name}: {done.messages[0] if done.messages else 'dtc has failed without a word'}"
-        )
+        reason = done.messages[0] if done.messages else "dtc has failed without a word"
+        raise TreeError(f"{path.name}: {printable(reason)}")
     return done.output

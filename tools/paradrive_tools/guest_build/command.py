@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paradrive.machine import bounded_process
+from paradrive.machine.printable import printable
 from paradrive_tools.guest_build.cache import held_locks
 from paradrive_tools.guest_build.errors import BuildError
 
@@ -135,4 +136,4 @@ def run_logged(
 def first_complaint(lines: Sequence[str]) -> str:
     """Return the line that most likely tells why a tool failed."""
     chosen = next(filter(_COMPLAINT.search, lines), lines[-1] if lines else "no message")
-    return chosen.strip()
+    return printable(chosen.strip())

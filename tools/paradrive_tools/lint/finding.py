@@ -6,6 +6,12 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
+from paradrive.machine.inputs import MAX_SOURCE
+from paradrive.machine.printable import printable
+
+#: Characters. Strings of a tree can be long, and so can what is said of them.
+MAX_MESSAGE = 400
+
 
 class Severity(enum.Enum):
     """How bad a finding is, in a compiler's words."""
@@ -21,6 +27,10 @@ class Location(NamedTuple):
     line: int = 0
     column: int = 0
 
+    def shown(self) -> Location:
+        """Return the place with a name of its file that can be shown; sources say what they are called."""
+        return self._replace(file=printable(self.file, MAX_SOURCE))
+
     def __str__(self) -> str:
         numbers = [str(number) for number in (self.line, self.column) if number]
         return ":".join([self.file, *numbers])
@@ -35,3 +45,13 @@ class Finding(NamedTuple):
     location: Location
     node: str = ""
     hint: str = ""
+
+    def shown(self) -> Finding:
+        """Return the finding in texts that can be shown; they quote the tree, dtc and the bindings."""
+        return self._replace(
+            rule=printable(self.rule),
+            message=printable(self.message, MAX_MESSAGE),
+            location=self.location.shown(),
+            node=printable(self.node, MAX_SOURCE),
+            hint=printable(self.hint),
+        )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.machine.inputs import read_input
-from paradrive_tools.lint.elf_file import ElfFile
+from paradrive.guest.elf_file import ElfFile
+from paradrive.machine.inputs import InputError, read_input
 from paradrive_tools.lint.platform_drivers import platform_drivers
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ class Kernel:
     @cached_property
     def vermagic(self) -> str:
         """What the kernel compares with a module's vermagic."""
-        symbol = next(symbol for symbol in self._image.symbols if self._image.name(symbol) == "vermagic")
+        symbol = self._image.symbol_named("vermagic")
+        if symbol is None:
+            raise InputError(self._image.path, "has no version magic")
         return self._image.string(symbol.place)
 
     @cached_property
@@ -61,4 +63,4 @@ class Kernel:
 
     @cached_property
     def _image(self) -> ElfFile:
-        return ElfFile(str(self.directory / "vmlinux"))
+        return ElfFile.from_file(str(self.directory / "vmlinux"))

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from paradrive_tools.lint.subject import Subject
 
 
-#: Strings of a tree can be long, and so can what is said of them.
-_MAX_MESSAGE = 400
-
-
 @cache
 def all_rules() -> Mapping[str, Rule]:
     """Return the project's own rules by their identifiers; each module in ``rules`` declares some."""
@@ -64,7 +60,7 @@ def _own_findings(subject: Subject) -> list[Finding]:
 def _finding(rule: Rule, problem: Problem, subject: Subject) -> Finding:
     path = problem.node.path if problem.node is not None else ""
     location = problem.location or subject.source_map.locate(path, problem.property)
-    return Finding(rule.identifier, rule.severity, problem.message[:_MAX_MESSAGE], location, path, rule.hint)
+    return Finding(rule.identifier, rule.severity, problem.message, location, path, rule.hint)
 
 
 def _compiler_findings(subject: Subject) -> list[Finding]:

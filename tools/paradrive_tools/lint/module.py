@@ -10,9 +10,9 @@ import struct
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from paradrive.guest.elf_file import E500, ElfFile
 from paradrive.machine.inputs import InputError
 from paradrive_tools.lint.aliases import OF_PREFIX, compatible_of, is_alias_of
-from paradrive_tools.lint.elf_file import E500, ElfFile
 from paradrive_tools.lint.finding import Location
 from paradrive_tools.lint.platform_drivers import platform_drivers
 
@@ -43,7 +43,7 @@ class Module:
 
     def __init__(self, path: str) -> None:
         self.location = Location(path)
-        self._file = ElfFile(path)
+        self._file = ElfFile.from_file(path)
         information = self._file.section(".modinfo")
         if information is None or self._file.section(_THIS_MODULE) is None:
             raise InputError(path, f"is not a kernel module: it has no .modinfo or no {_THIS_MODULE}")

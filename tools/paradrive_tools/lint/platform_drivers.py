@@ -18,8 +18,8 @@ from paradrive_tools.lint.linux.tree import Match
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from paradrive.guest.elf_file import ElfFile, Symbol
     from paradrive.machine.devicetree import Node
-    from paradrive_tools.lint.elf_file import ElfFile, Symbol
     from paradrive_tools.lint.linux.tree import LinuxTree
 
 #: Offsets in struct platform_driver, in bytes.

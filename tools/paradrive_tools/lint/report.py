@@ -5,6 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.machine.inputs import MAX_SOURCE
+from paradrive.machine.printable import printable
+from paradrive_tools.lint.finding import MAX_MESSAGE
+
 if TYPE_CHECKING:
     from paradrive_tools.lint.finding import Finding, Location
 
@@ -21,6 +25,15 @@ class Expectation(NamedTuple):
     location: Location
     is_paravirtual: bool
 
+    def shown(self) -> Expectation:
+        """Return the expectation in texts that can be shown; they quote the tree."""
+        return self._replace(
+            node=printable(self.node, MAX_SOURCE),
+            outcome=printable(self.outcome),
+            reason=printable(self.reason, MAX_MESSAGE),
+            location=self.location.shown(),
+        )
+
 
 class Report(NamedTuple):
     """One tree: what is wrong, and what is expected of its devices.
@@ -33,3 +46,12 @@ class Report(NamedTuple):
     findings: tuple[Finding, ...]
     expectations: tuple[Expectation, ...] = ()
     failure: str = ""
+
+    def shown(self) -> Report:
+        """Return the report in texts that can be shown, on a terminal or by whoever reads a format."""
+        return Report(
+            printable(self.name, MAX_SOURCE),
+            tuple(finding.shown() for finding in self.findings),
+            tuple(expectation.shown() for expectation in self.expectations),
+            printable(self.failure),
+        )

@@ -69,7 +69,7 @@ def execute(options: argparse.Namespace) -> int:
         except InputError as error:
             print(f"paradrive: error: {error}", file=sys.stderr)
             status = exit_status.BAD_INPUT
-    print(FORMATS[options.format](reports), end="")
+    print(FORMATS[options.format]([report.shown() for report in reports]), end="")
     if status == 0 and any(report.findings for report in reports):
         status = EXIT_FINDINGS
     return status

@@ -18,7 +18,7 @@ def render(reports: Sequence[Report]) -> str:
     There is a line for each finding, its hint below it, and then a note of what becomes of each paravirtual
     device.
     """
-    return "".join(f"{_printable(line)}\n" for report in reports for line in _lines(report))
+    return "".join(f"{line}\n" for report in reports for line in _lines(report))
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -35,8 +35,3 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _message(finding: Finding) -> str:
     return f"{finding.node}: {finding.message}" if finding.node else finding.message
-
-
-def _printable(line: str) -> str:
-    """Return the line without what would steer a terminal; names and strings come from the tree."""
-    return "".join(character if character.isprintable() else "?" for character in line)

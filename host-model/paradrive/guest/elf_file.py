@@ -2,7 +2,8 @@
 """ELF files of a kernel, vmlinux and modules: their sections, symbols, and where the pointers in them lead.
 
 pyelftools reads the headers. What the sections hold is taken from the file as it is, and nothing is
-unpacked, so that no file takes more memory than it has bytes.
+unpacked, so that no file takes more memory than it has bytes; names are cut where the kernel cuts them, and
+bounded all together, since many symbols may have one.
 Source: System V ABI and its PowerPC supplement.
 """
 
@@ -17,14 +18,21 @@ from elftools.common.utils import struct_parse
 from elftools.elf.elffile import ELFFile
 
 from paradrive.machine.inputs import InputError, read_input
+from paradrive.machine.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 #: The kernels and modules of this project are a tenth of it, with all their debugging information.
 MAX_FILE_SIZE = 1 << 25
 _MAX_SECTIONS = 4096
 _MAX_STRING = 4096
+#: A kernel with all of its tests and debugging aids has a tenth of it.
+_MAX_SYMBOLS = 1 << 19
+#: Bytes of a symbol's name: KSYM_NAME_LEN (Linux 6.12, include/linux/kallsyms.h).
+MAX_NAME = 512
+#: Bytes of all names: those of a vmlinux have two million.
+MAX_NAMES_SIZE = 1 << 25
 
 #: What a kernel for the e500 and its modules are compiled for, as ``ElfFile.machine`` says it.
 E500 = "32-bit big-endian PowerPC"
@@ -68,12 +76,12 @@ class _Section(NamedTuple):
 class ElfFile:
     """One file. The symbols are those of a file for the e500; a file for any other machine has none here.
 
-    Raises InputError when the file cannot be read, is too large, or is no ELF file in good order.
+    ``path`` is what errors call it. Raises InputError when it is no ELF file in good order.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, contents: bytes, path: str) -> None:
         self.path = path
-        self._contents = memoryview(read_input(path, MAX_FILE_SIZE))
+        self._contents = memoryview(contents)
         if bytes(self._contents[:4]) != b"\x7fELF":
             raise InputError(path, "is not an ELF file")
         try:
@@ -82,6 +90,11 @@ class ElfFile:
             raise
         except Exception:  # a damaged file leads pyelftools into errors of any kind
             raise InputError(path, "is a damaged ELF file") from None
+
+    @classmethod
+    def from_file(cls, path: str) -> ElfFile:
+        """Read a file; InputError as above, or when it cannot be read or is too large."""
+        return cls(read_input(path, MAX_FILE_SIZE), path)
 
     def _read_headers(self) -> None:
         stream = io.BytesIO(self._contents)
@@ -121,6 +134,11 @@ class ElfFile:
             raise InputError(self.path, "is cut short")
         return self._contents[start : start + size]
 
+    @property
+    def section_names(self) -> list[str]:
+        """The names of the sections, by their indexes."""
+        return [section.name for section in self._sections]
+
     def section(self, name: str) -> bytes | None:
         """Return the contents of the first section of this name, None where there is none."""
         return next((bytes(section.contents) for section in self._sections if section.name == name), None)
@@ -128,16 +146,40 @@ class ElfFile:
     @cached_property
     def symbols(self) -> list[Symbol]:
         """The symbol table, without its first entry, which is none."""
-        table = self._symbol_table
-        if table is None or self.machine != E500:
-            return []
         addresses = [0 if self._is_relocatable else section.address for section in self._sections]
         symbols = []
-        for name, value, size, kind, _, section in _unpack(_SYMBOL, table.contents):
+        for name, value, size, kind, section in self.symbol_entries():
             offset = value - addresses[section] if section < len(addresses) else value
             is_object, is_weak = kind & 0xF == _STT_OBJECT, kind >> 4 == _STB_WEAK
             symbols.append(Symbol(name, Place(section, offset), size, is_object, is_weak))
         return symbols[1:]
+
+    def symbol_entries(self) -> Iterator[tuple[int, int, int, int, int]]:
+        """Yield of each entry of the symbol table name, value, size, info and section; the first is none."""
+        table = self._symbol_table
+        if table is not None and self.machine == E500:
+            if len(table.contents) > _MAX_SYMBOLS * _SYMBOL.size:
+                raise InputError(self.path, f"has more than {_MAX_SYMBOLS} symbols")
+            for name, value, size, info, _, section in _unpack(_SYMBOL, table.contents):
+                yield name, value, size, info, section
+
+    def names(self, offsets: Iterable[int]) -> list[str]:
+        """Return the names at these offsets into the table of the symbols' names, printable.
+
+        Raises InputError when they are too long all together.
+        """
+        table = self._symbol_table
+        inside = table is not None and table.link < len(self._sections)
+        strings = bytes(self._sections[table.link].contents) if table is not None and inside else b""
+        names, left = [], MAX_NAMES_SIZE
+        for offset in offsets:
+            end = strings.find(b"\0", offset, offset + MAX_NAME)
+            name = strings[offset : end if end >= 0 else offset + MAX_NAME].decode("ascii", "replace")
+            names.append(name if name.isprintable() else printable(name, MAX_NAME))
+            left -= len(name)
+            if left < 0:
+                raise InputError(self.path, f"has symbols with more than {MAX_NAMES_SIZE} bytes of names")
+        return names
 
     @cached_property
     def _symbol_table(self) -> _Section | None:
@@ -145,14 +187,17 @@ class ElfFile:
 
     def undefined(self) -> Iterator[str]:
         """Yield the names of what other files have to define."""
-        for symbol in self.symbols:
-            if symbol.place.section == _SHN_UNDEF and not symbol.is_weak and (name := self.name(symbol)):
-                yield name
+        wanted = (
+            symbol.name
+            for symbol in self.symbols
+            if symbol.place.section == _SHN_UNDEF and not symbol.is_weak
+        )
+        yield from filter(None, self.names(wanted))
 
-    def name(self, symbol: Symbol) -> str:
-        """Return the name of a symbol."""
-        table = self._symbol_table
-        return self.string(Place(table.link, symbol.name)) if table else ""
+    def symbol_named(self, name: str) -> Symbol | None:
+        """Return the first symbol of a name, None where there is none."""
+        names = self.names(symbol.name for symbol in self.symbols)
+        return self.symbols[names.index(name)] if name in names else None
 
     def read(self, place: Place, size: int) -> bytes:
         """Return ``size`` bytes, fewer where the section ends, none outside of any section."""
