@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paradrive.cpu.clock import Clock
 from paradrive.devices.interrupt import InterruptLine
 from paradrive.devices.pvctl import (
     ALL_FEATURES,
@@ -242,10 +243,153 @@ def test_guest_that_moves_to_a_host_with_fewer_features_loses_them(pvctl: Pvctl,
 
 def test_newer_state_is_refused(pvctl: Pvctl) -> None:
     class Newer(Pvctl):
-        state_version: ClassVar[int] = 2
+        state_version: ClassVar[int] = Pvctl.state_version + 1
 
     with pytest.raises(ValueError, match="pvctl"):
         pvctl.load(Newer(None, Host()).save())
+
+
+def test_state_of_an_older_model_is_loaded(pvctl: Pvctl) -> None:
+    pvctl.write(ENABLE, 4, ALL_FEATURES)
+    older = {key: value for key, value in pvctl.save().items() if key not in ("delay", "pending")}
+    pvctl.delay = 5
+    pvctl.load(older | {"version": 1})
+    assert (pvctl.enabled, pvctl.delay) == (ALL_FEATURES, 0)
+
+
+DELAY = 1000
+
+
+class GuestTime:
+    """A clock that a test moves on."""
+
+    def __init__(self) -> None:
+        self.clock, self.now = Clock(), 0
+        self.clock.read = lambda: self.now
+
+    def pass_until(self, when: int) -> None:
+        self.now = when
+        self.clock.run_due(when)
+
+
+@pytest.fixture
+def time() -> GuestTime:
+    return GuestTime()
+
+
+@pytest.fixture
+def late(host: Host, time: GuestTime) -> Pvctl:
+    """Return the device of a host that takes its time."""
+    pvctl = Pvctl(None, host, clock=time.clock)
+    pvctl.write(ENABLE, 4, ALL_FEATURES)
+    pvctl.delay = DELAY
+    return pvctl
+
+
+def test_late_host_carries_an_accepted_command_out_exactly_when_it_is_due(
+    late: Pvctl, host: Host, time: GuestTime
+) -> None:
+    time.pass_until(7)
+    assert command(late, Command.SHUTDOWN, 3) == Status.OK
+    assert late.commands == [Command.SHUTDOWN(argument=3)]
+    # What it was told with the command counts, not what the guest writes later.
+    late.write(ARGUMENT, 4, 9)
+    time.pass_until(7 + DELAY - 1)
+    assert host.calls == []
+    time.pass_until(7 + DELAY)
+    assert host.calls == [("shutdown", 3)]
+    time.pass_until(10 * DELAY)
+    assert host.calls == [("shutdown", 3)]
+
+
+def test_late_host_keeps_to_the_first_command_that_ends_the_guest(
+    late: Pvctl, host: Host, time: GuestTime
+) -> None:
+    command(late, Command.SHUTDOWN, 3)
+    late.delay = 0
+    for value in (Command.RESET, Command.SHUTDOWN):
+        assert command(late, value, 0) == Status.OK
+    assert host.calls == []
+    time.pass_until(DELAY)
+    assert host.calls == [("shutdown", 3)]
+
+
+def test_late_host_is_told_of_a_crash_and_of_refusals_at_once(late: Pvctl, host: Host) -> None:
+    command(late, Command.CRASH, CrashKind.PANICKED)
+    assert command(late, Command.RESET, 2) == Status.BAD_ARGUMENT
+    assert host.calls == [("crash", CrashKind.PANICKED)]
+
+
+def test_reset_forgets_what_is_pending_and_leaves_the_host_late(
+    late: Pvctl, host: Host, time: GuestTime
+) -> None:
+    command(late, Command.RESET, ResetKind.COLD)
+    late.reset()
+    time.pass_until(DELAY)
+    assert (host.calls, late.delay) == ([], DELAY)
+
+
+def test_pending_command_moves_to_another_host(late: Pvctl, time: GuestTime) -> None:
+    time.pass_until(7)
+    command(late, Command.RESET, ResetKind.WARM)
+    there, time_there = Host(), GuestTime()
+    other = Pvctl(None, there, clock=time_there.clock)
+    other.load(late.save())
+    assert other.delay == DELAY
+    time_there.pass_until(7 + DELAY - 1)
+    assert there.calls == []
+    time_there.pass_until(7 + DELAY)
+    assert there.calls == [("reset", ResetKind.WARM)]
+
+
+@pytest.mark.parametrize("is_pending", [False, True])
+def test_snapshot_brings_back_what_was_pending(
+    late: Pvctl, host: Host, time: GuestTime, is_pending: bool
+) -> None:
+    if is_pending:
+        command(late, Command.RESET, ResetKind.WARM)
+    revert = late.capture()
+    for _ in range(2):
+        late.delay = 0
+        command(late, Command.SHUTDOWN, 3)
+        time.pass_until(5 * DELAY)
+        host.calls.clear()
+        time.now = 0
+        revert()
+        assert late.delay == DELAY
+        time.pass_until(5 * DELAY)
+        assert host.calls == [("reset", ResetKind.WARM)] * is_pending
+
+
+def test_destroyed_device_carries_nothing_out(late: Pvctl, host: Host, time: GuestTime) -> None:
+    command(late, Command.SHUTDOWN, 3)
+    late.destroy()
+    time.pass_until(DELAY)
+    assert host.calls == []
+
+
+@pytest.mark.parametrize(
+    "pending",
+    [
+        3,
+        [[Command.SHUTDOWN, 0]],
+        [[0, 0, 9]],
+        [[Command.CRASH, 0, 9]],
+        [[Command.RESET, 2, 9]],
+        [[Command.SHUTDOWN, 1 << 32, 9]],
+        [[Command.SHUTDOWN, 0, -1]],
+        [[Command.SHUTDOWN, 0, 9]] * 2,
+    ],
+)
+def test_pending_command_that_cannot_be_is_refused(late: Pvctl, pending: object) -> None:
+    with pytest.raises(ValueError, match="pvctl: saved state: pending"):
+        late.load(late.save() | {"pending": pending})
+
+
+@pytest.mark.parametrize("delay", [-1, 1 << 63, "soon"])
+def test_delay_that_is_no_time_is_refused(late: Pvctl, delay: object) -> None:
+    with pytest.raises(ValueError, match="pvctl: saved state: delay"):
+        late.load(late.save() | {"delay": delay})
 
 
 @pytest.mark.parametrize("reason", [4, -1, "cold"])

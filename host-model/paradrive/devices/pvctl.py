@@ -4,6 +4,14 @@
 One 4 KiB page of 32-bit big-endian registers. Host and driver negotiate features: the host offers
 them in FEATURES, the driver accepts some in ENABLE, and the device honours only those. So a guest survives a
 move to a host with fewer features, and a feature can be retired.
+
+What holds between device and driver besides the registers:
+
+- EVENT keeps a request until the driver clears it, whoever the driver is: one clears what was requested of an
+  earlier owner before it enables EVENTS, and later only what it has read.
+- A request to a device whose EVENTS are not enabled is refused, and the host may repeat it.
+- SHUTDOWN and RESET may be carried out a little after they were accepted; the guest runs on until then.
+- A device that is gone reads as all ones.
 """
 
 from __future__ import annotations
@@ -12,13 +20,15 @@ import enum
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from paradrive.devices.device import State, saved_integer
+from paradrive.cpu.clock import Clock
+from paradrive.devices.device import State, saved_integer, saved_rows
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import RO, RW, W1C, WO, Register
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from paradrive.cpu.clock import Event as ClockEvent
     from paradrive.devices.interrupt import InterruptLine
 
 IDENTIFICATION = int.from_bytes(b"PVCT", "big")
@@ -111,6 +121,14 @@ class CommandRecord(NamedTuple):
     status: Status
 
 
+class PendingCommand(NamedTuple):
+    """An accepted SHUTDOWN or RESET, its argument, and the guest time at which it is carried out (ns)."""
+
+    command: int
+    argument: int
+    due: int
+
+
 FEATURE_OF = {
     Command.SHUTDOWN: Feature.SHUTDOWN,
     Command.RESET: Feature.RESET,
@@ -120,14 +138,27 @@ FEATURE_OF = {
 ARGUMENTS_OF: dict[Command, type[enum.IntEnum]] = {Command.RESET: ResetKind, Command.CRASH: CrashKind}
 
 
+#: No guest time comes after it, in nanoseconds: 292 years.
+LATEST = 1 << 63
+
+
+def _can_be_pending(pending: PendingCommand) -> bool:
+    if pending.command == Command.RESET:
+        return pending.argument in list(ResetKind)
+    return pending.command == Command.SHUTDOWN
+
+
 class Pvctl(RegisterDevice):
     """The device "qemu,pvctl".
 
     ``interrupt`` is its line, None where the tree gives it none. ``features`` and ``version`` (major << 16
-    | minor) tell which device the guest finds: an older one, or one it cannot know.
+    | minor) tell which device the guest finds: an older one, or one it cannot know. ``clock`` is guest time,
+    which a host that takes its time needs (``delay``).
     """
 
     compatible = ("qemu,pvctl",)
+    #: 2: a command may be pending.
+    state_version = 2
     #: How many commands are remembered; a guest can write without end.
     COMMANDS_KEPT = 64
 
@@ -153,14 +184,21 @@ class Pvctl(RegisterDevice):
         *,
         features: int = ALL_FEATURES,
         version: int = VERSION_1_0,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__(interrupt)
         self.VERSION = version
         self.FEATURES = int(features)
         #: The machine sets it when it starts the guest; ``reset`` leaves it alone.
         self.boot_reason = BootReason.COLD
+        #: Guest time, in nanoseconds, from the acceptance of SHUTDOWN or RESET until the host carries it out;
+        #: the first one that was accepted stands. It is the host's as ``boot_reason``: ``reset`` leaves it.
+        self.delay = 0
         self._commands: deque[CommandRecord] = deque(maxlen=self.COMMANDS_KEPT)
         self._host = host
+        self._clock = clock or Clock()
+        self._pending: PendingCommand | None = None
+        self._event: ClockEvent | None = None
 
     @property
     def commands(self) -> list[CommandRecord]:
@@ -181,22 +219,31 @@ class Pvctl(RegisterDevice):
         return True
 
     def reset(self) -> None:
-        """Return to the power-on state; ``boot_reason`` and ``commands`` are the host's and stay."""
+        """Return to the power-on state; the host's ``boot_reason``, ``delay`` and ``commands`` stay."""
         super().reset()
+        self._await(None)
         self._update_interrupt()
 
     def save(self) -> State:
-        """Return the registers, and why the guest has started."""
-        return super().save() | {"boot_reason": int(self.boot_reason)}
+        """Return the registers, why the guest has started, and what the host is yet to carry out."""
+        pending = [] if self._pending is None else [list(self._pending)]
+        return super().save() | {
+            "boot_reason": int(self.boot_reason),
+            "delay": self.delay,
+            "pending": pending,
+        }
 
     def capture(self) -> Callable[[], None]:
-        """Return what brings registers and ``boot_reason`` back, and forgets ``commands``, as ``load``."""
+        """Return what brings back what ``save`` saves, and forgets ``commands``, as ``load``."""
         revert_registers, boot_reason = super().capture(), self.boot_reason
+        delay, pending = self.delay, self._pending
 
         def revert() -> None:
             revert_registers()
             self.ENABLE &= self.FEATURES
             self.boot_reason = boot_reason
+            self.delay = delay
+            self._await(pending)
             self._commands.clear()
             self._update_interrupt()
 
@@ -210,8 +257,24 @@ class Pvctl(RegisterDevice):
         if reason not in list(BootReason):
             raise ValueError(f"{self.name}: saved state: boot_reason {reason} is unknown")
         self.boot_reason = BootReason(reason)
+        delay = saved_integer(self, state, "delay", 0)
+        if not 0 <= delay < LATEST:
+            raise ValueError(f"{self.name}: saved state: delay {delay} is no guest time")
+        self.delay = delay
+        self._await(self._saved_command(state))
         self._commands.clear()
         self._update_interrupt()
+
+    def destroy(self) -> None:
+        """Forget what the host is yet to carry out."""
+        self._await(None)
+
+    def _saved_command(self, state: Mapping[str, object]) -> PendingCommand | None:
+        rows = saved_rows(self, state, "pending", (Command.RESET + 1, 1 << 32, LATEST))
+        commands = [PendingCommand(*row) for row in rows]
+        if len(commands) > 1 or any(not _can_be_pending(command) for command in commands):
+            raise ValueError(f"{self.name}: saved state: pending holds what no host carries out")
+        return commands[0] if commands else None
 
     @ENABLE.on_write
     def _write_enable(self, value: int) -> None:
@@ -224,12 +287,31 @@ class Pvctl(RegisterDevice):
         self._commands.append(CommandRecord(value, self.ARGUMENT, status))
         if status is not Status.OK:
             return
-        if value == Command.SHUTDOWN:
-            self._host.shutdown(self.ARGUMENT)
-        elif value == Command.RESET:
-            self._host.reset(ResetKind(self.ARGUMENT))
-        else:
+        if value == Command.CRASH:
             self._host.crash(CrashKind(self.ARGUMENT))
+        elif not self.delay and self._pending is None:
+            self._end_guest(value, self.ARGUMENT)
+        elif self._pending is None:
+            self._await(PendingCommand(value, self.ARGUMENT, self._clock.now() + self.delay))
+
+    def _await(self, pending: PendingCommand | None) -> None:
+        """Let the host carry out ``pending`` when it is due, and nothing else."""
+        if self._event is not None:
+            self._event.cancel()
+        self._pending = pending
+        self._event = None if pending is None else self._clock.at(pending.due, self._carry_out)
+
+    def _carry_out(self) -> None:
+        assert self._pending is not None
+        command, argument, _ = self._pending
+        self._await(None)
+        self._end_guest(command, argument)
+
+    def _end_guest(self, command: int, argument: int) -> None:
+        if command == Command.SHUTDOWN:
+            self._host.shutdown(argument)
+        else:
+            self._host.reset(ResetKind(argument))
 
     def _judge(self, value: int) -> Status:
         try:

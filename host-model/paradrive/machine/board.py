@@ -63,7 +63,8 @@ def connect_guts(wiring: Wiring, node: Node) -> Device:
 
 def connect_pvctl(wiring: Wiring, node: Node) -> Device:
     """Connect the system controller to the machine, which is its host."""
-    return Pvctl(wiring.first_interrupt(node), wiring.surroundings.pvctl_host)
+    surroundings = wiring.surroundings
+    return Pvctl(wiring.first_interrupt(node), surroundings.pvctl_host, clock=surroundings.clock)
 
 
 def connect_pvpanic(wiring: Wiring, node: Node) -> Device:
