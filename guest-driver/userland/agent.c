@@ -293,9 +293,10 @@ static void write_file(struct request *request)
 		result = lseek(fd, offset, SEEK_SET) < 0 ? -1 : 0;
 	if (result >= 0 && request->next < request->end)
 		result = write_fully(fd, request->next, request->end - request->next);
+	/* Before the answer: a file that is open for writing cannot be executed */
+	if (fd >= 0 && close(fd))
+		result = -1;
 	send_result(result);
-	if (fd >= 0)
-		close(fd);
 }
 
 static void load_module(struct request *request)

@@ -31,7 +31,7 @@ def test_poweroff_reaches_the_device(guest: BootedGuest, pvctl: Pvctl) -> None:
 def test_guest_that_the_host_resets_boots_again(guest: BootedGuest) -> None:
     guest.write("/left-behind", "something")
     guest.reset()
-    assert guest.read(f"{DRIVER}/{NAME}/boot_reason") == "host-reset\n"
+    assert guest.read(f"{DRIVER}/{NAME}/boot_reason") == "reset button action\n"
     with pytest.raises(RequestRefusedError, match="ENOENT"):
         guest.read("/left-behind")
 
@@ -39,6 +39,19 @@ def test_guest_that_the_host_resets_boots_again(guest: BootedGuest) -> None:
 def test_restart_reaches_the_device(guest: BootedGuest, pvctl: Pvctl) -> None:
     assert guest.run("reboot").outcome == ResetLimit(0)
     assert pvctl.commands == [Command.RESET(argument=ResetKind.COLD)]
+
+
+def test_a_file_holds_what_was_written_last(guest: BootedGuest) -> None:
+    # In parts, in one, and not at all.
+    for content in (bytes(range(256)) * 300, b"short", b"", b"again"):
+        guest.write("/file", content)
+        assert guest.agent.read("/file") == content
+
+
+def test_a_program_that_was_written_can_be_executed_at_once(guest: BootedGuest, pvctl: Pvctl) -> None:
+    guest.write("/sbin/poweroff", guest.agent.read("/bin/report_devices"), 0o755)
+    pvctl.request(Event.SHUTDOWN)
+    guest.run_until(line="devices: end", budget=20_000_000)
 
 
 # Each of these two would find what the other has left behind, whichever comes first.
