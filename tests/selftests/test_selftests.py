@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,11 +13,10 @@ from ktap import parse
 
 from paradrive.devices.pvctl import ALL_FEATURES, BootReason, Feature
 from paradrive_tools.guest_build.command import CROSS_COMPILE
+from paradrive_tools.guest_build.driver import Driver, ensure_module
 from paradrive_tools.guest_build.paths import DRIVER_SOURCES
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from paradrive.devices.pvctl import Pvctl
     from paradrive.testing.booted import BootedGuest
     from paradrive.testing.guest import GuestFiles
@@ -107,6 +107,15 @@ def test_bind_unbind_fails_where_the_driver_does_not_bind_again(guest: BootedGue
     assert done.status == 1
     failed = [result.name for result in parse(done.stdout).results if not result.passed]
     assert {"bound", "bound and unbound 1000 times"} <= {*failed}
+
+
+def test_bind_unbind_fails_where_binding_loses_memory(guest: BootedGuest, guest_files: GuestFiles) -> None:
+    leak = Driver(Path(__file__).parent / "leak", "leak.ko")
+    guest.insmod(ensure_module("e500v2", guest_files.kernel.parent, leak).file)
+    guest.agent.budget = LONG
+    done = guest.run("/selftests/bind_unbind")
+    failed = [result.name for result in parse(done.stdout).results if not result.passed]
+    assert (done.status, failed) == (1, ["no memory lost"])
 
 
 @pytest.mark.parametrize(

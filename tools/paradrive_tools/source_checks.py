@@ -20,11 +20,18 @@ from paradrive_tools.guest_build.paths import CHECKOUT, DRIVER_SOURCES, TREE_SOU
 from paradrive_tools.guest_build.trees import compile_tree
 
 _EXAMPLE = CHECKOUT / "examples" / "doorbell"
-DRIVERS = (PVCTL, Driver(_EXAMPLE, "doorbell.ko"))
+_TESTS = CHECKOUT / "tests"
+DRIVERS = (
+    PVCTL,
+    Driver(_EXAMPLE, "doorbell.ko"),
+    Driver(_TESTS / "driver" / "hang", "hang.ko"),
+    Driver(_TESTS / "selftests" / "leak", "leak.ko"),
+)
 #: Where drivers are, and programs that run under the guest's kernel: both keep to the kernel's style.
 GUEST_SOURCES = (
-    *(DRIVER_SOURCES, DRIVER_SOURCES / "selftests", USERLAND_SOURCES),
-    *(_EXAMPLE, Path(__file__).with_name("bench")),
+    *(driver.sources for driver in DRIVERS),
+    *(DRIVER_SOURCES / "selftests", USERLAND_SOURCES, _TESTS / "driver" / "userland"),
+    Path(__file__).with_name("bench"),
 )
 
 #: A check returns what it found wrong, nothing when all is well.
