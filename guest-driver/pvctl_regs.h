@@ -3,7 +3,15 @@
  * Registers of the paravirtual system controller (pvctl).
  *
  * One 4 KiB page of 32-bit big-endian registers; only aligned 32-bit accesses
- * are defined.
+ * are defined. A device that is gone reads as all ones.
+ *
+ * EVENT keeps a request until a driver clears it. A driver clears what was
+ * requested of an earlier owner before it enables PVCTL_FEATURE_EVENTS, and
+ * later only what it has read. Without that feature the host's request is
+ * refused, and the host can repeat it.
+ *
+ * The host may carry out an accepted SHUTDOWN or RESET a little later; the guest
+ * runs on until then.
  */
 #ifndef _PVCTL_REGS_H
 #define _PVCTL_REGS_H

@@ -24,7 +24,8 @@ static int is_mask(const char *text)
 static int is_boot_reason(const char *text)
 {
 	static const char * const reasons[] = {
-		"cold", "guest-reset", "host-reset", "after-crash", "unknown"
+		"regular power-up", "software reset", "reset button action",
+		"crash", "unknown reason"
 	};
 	unsigned int i;
 

@@ -3,8 +3,7 @@
  * Unbinds the device and binds it again while the host requests a shutdown, a
  * reboot or a crash. What the driver is told before it lets go of the interrupt
  * is served at once, though the guest may have to do without the driver then.
- * What the device takes later is served when it is bound again. What it refuses
- * the host can repeat.
+ * Later the device refuses, and the host can repeat the request.
  */
 
 #include "pvctl.h"

@@ -5,7 +5,7 @@
  * pvctl has not bound to a device of its kind, the number says why. A tree can be
  * so wrong that there is no console; the log is there.
  *
- *	device: /platform@f00000000/pvctl@0 f00000000.pvctl driver pvctl;
+ *	device: /platform@f00000000/pvctl@0 f00000000.pvctl driver pvctl features 0x1f;
  *	device: /platform@f00000000 f00000000.platform no driver;
  *	device: /platform@f00000000/pvctl@1000 f00001000.pvctl probe -16;
  *	devices: end;
@@ -119,6 +119,27 @@ static int probe(const char *device)
 	return error;
 }
 
+/* What the driver has accepted, of a device that it is bound to */
+static void add_features(char *line, const char *device)
+{
+	char path[PATH_SIZE], features[16];
+	ssize_t length;
+	int fd;
+
+	file_of_device(path, device, "/features");
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return;
+	length = read(fd, features, sizeof(features) - 1);
+	close(fd);
+	if (length < 1)
+		return;
+	/* Without the newline */
+	features[length - 1] = '\0';
+	strlcat(line, " features ", 2 * PATH_SIZE - 2);
+	strlcat(line, features, 2 * PATH_SIZE - 2);
+}
+
 static void report(const char *device)
 {
 	char node_target[PATH_SIZE], driver_target[PATH_SIZE], line[2 * PATH_SIZE] = "device: ";
@@ -139,6 +160,7 @@ static void report(const char *device)
 	} else if (follow_link(driver_target, device, "/driver")) {
 		strlcat(line, " driver ", sizeof(line) - 2);
 		strlcat(line, strrchr(driver_target, '/') + 1, sizeof(line) - 2);
+		add_features(line, device);
 	} else {
 		strlcat(line, " no driver", sizeof(line) - 2);
 	}

@@ -18,6 +18,7 @@ SHF_EXECINSTR = 4
 IMPORTED = {
     "__devm_add_action",
     "__platform_driver_register",
+    "_dev_emerg",
     "_dev_err",
     "_dev_info",
     "atomic_notifier_chain_register",
@@ -28,6 +29,7 @@ IMPORTED = {
     "devm_platform_ioremap_resource",
     "devm_register_sys_off_handler",
     "devm_request_threaded_irq",
+    "flush_work",
     "kstrtouint",
     "orderly_poweroff",
     "orderly_reboot",
@@ -35,7 +37,10 @@ IMPORTED = {
     "panic_notifier_list",
     "platform_driver_unregister",
     "platform_get_irq_optional",
+    "queue_work_on",
     "sysfs_emit",
+    "system_percpu_wq",
+    "udelay",
 }
 #: Where the initramfs lies in guest RAM, away from kernel and device tree.
 INITRD_ADDRESS = 0x3000000

@@ -42,16 +42,19 @@ NEEDED = {
     Call("devm_register_sys_off_handler", 1): ENOSPC,
     Call("devm_register_sys_off_handler", 2): ENOSPC,
     Call("__devm_add_action", 4): ENOSPC,
-    Call("devm_request_threaded_irq"): ENOSPC,
     Call("__devm_add_action", 5): ENOSPC,
+    Call("devm_request_threaded_irq"): ENOSPC,
+    Call("__devm_add_action", 6): ENOSPC,
+    Call("__devm_add_action", 7): ENOSPC,
 }
-#: The property is optional, a notifier can only have been registered before, and a message may get lost.
+#: The property is optional, and a notifier can only have been registered before.
 DISPENSABLE = {
     Call("device_property_read_u32_array"),
     Call("atomic_notifier_chain_register"),
-    Call("_dev_info"),
 }
 
+#: What the driver takes from the kernel besides functions.
+VARIABLES = ("panic_notifier_list", "system_percpu_wq")
 #: All through which the kernel allocates memory while a driver is bound.
 ALLOCATORS = (
     "__alloc_pages_noprof",
@@ -86,11 +89,11 @@ def assert_nothing_is_left(guest: BootedGuest, pvctl: Pvctl, before: object) -> 
 
 
 def imported_functions(guest_files: GuestFiles) -> list[str]:
-    """Return what the driver's module leaves undefined, without variables."""
+    """Return what the driver's module leaves undefined, without ``VARIABLES``."""
     with guest_files.modules[0].open("rb") as file:
         symbols = ELFFile(file).get_section_by_name(".symtab").iter_symbols()
         names = [symbol.name for symbol in symbols if symbol["st_shndx"] == "SHN_UNDEF" and symbol.name]
-    return [name for name in names if name != "panic_notifier_list"]
+    return [name for name in names if name not in VARIABLES]
 
 
 def test_no_call_of_probe_is_left_out(guest: BootedGuest, guest_files: GuestFiles) -> None:

@@ -6,14 +6,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from binding import bind, unbind
 
 from paradrive.devices.interrupt import InterruptLine
 from paradrive.devices.pvctl import ALL_FEATURES, Command, CommandRecord, Event, Feature, Pvctl, PvctlHost
+from paradrive.guest.agent import GuestEndedError
 from paradrive.machine.outcome import Panicked, PoweredOff, ResetLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paradrive.devices.bus import MmioAccess
     from paradrive.machine.devicetree import Node
     from paradrive.machine.outcome import Outcome
     from paradrive.machine.wiring import Wiring
@@ -112,23 +115,70 @@ def test_without_an_interrupt_events_stay_off(boot: Boot, compile_tree: Callable
     assert not guest.pvctl.request(Event.SHUTDOWN)
 
 
-def test_undefined_event_beside_a_request_is_acknowledged_and_ignored(
-    guest: BootedGuest, pvctl: Pvctl
-) -> None:
+def test_undefined_event_beside_a_request_is_left_alone(guest: BootedGuest, pvctl: Pvctl) -> None:
     pvctl.request(Event.REBOOT | UNDEFINED_EVENT)
     assert run_to_the_end(guest) == ResetLimit(0)
-    assert pvctl.EVENT == 0
+    assert pvctl.EVENT == UNDEFINED_EVENT
 
 
-def test_undefined_event_that_interrupts_is_acknowledged_and_ignored(
-    guest: BootedGuest, pvctl: Pvctl
-) -> None:
+def test_undefined_event_that_interrupts_is_left_alone(guest: BootedGuest, pvctl: Pvctl) -> None:
     # No driver has asked for it: what a broken device could do.
     pvctl.write(Pvctl.EVENT_MASK.offset, 4, UNDEFINED_EVENT)
     pvctl.request(UNDEFINED_EVENT)
     guest.run_until(instructions=1_000_000)
-    assert pvctl.EVENT == 0
-    assert guest.console == ""
+    assert (pvctl.EVENT, guest.console) == (UNDEFINED_EVENT, "")
+    pvctl.write(Pvctl.EVENT_MASK.offset, 4, ALL_EVENTS)
+    pvctl.request(Event.REBOOT)
+    assert run_to_the_end(guest) == ResetLimit(0)
+
+
+@pytest.mark.guest(append="panic=-1")
+@pytest.mark.parametrize("first", [Event.SHUTDOWN, Event.REBOOT])
+def test_request_is_not_lost_while_another_is_acknowledged(
+    guest: BootedGuest, pvctl: Pvctl, first: Event
+) -> None:
+    pvctl.request(first)
+    guest.run_until(access=lambda access: access.register == "EVENT" and access.is_write)
+    pvctl.request(Event.CRASH)
+    assert isinstance(run_to_the_end(guest), Panicked)
+
+
+def test_request_that_comes_twice_is_served_once_more(guest: BootedGuest, pvctl: Pvctl) -> None:
+    for _ in range(2):
+        pvctl.request(Event.SHUTDOWN)
+        guest.run_until(access=lambda access: access.register == "EVENT" and access.is_write)
+        guest.run_until(instructions=1)
+        assert pvctl.EVENT == 0
+    assert run_to_the_end(guest) == PoweredOff(0)
+    assert pvctl.commands == [Command.SHUTDOWN()]
+
+
+def test_request_to_an_earlier_owner_is_not_served(guest: BootedGuest, pvctl: Pvctl) -> None:
+    unbind(guest)
+    # What a kernel leaves behind that another has taken over from.
+    pvctl.write(Pvctl.ENABLE.offset, 4, ALL_FEATURES)
+    pvctl.write(Pvctl.EVENT_MASK.offset, 4, Event.CRASH)
+    pvctl.request(ALL_EVENTS | UNDEFINED_EVENT)
+    assert bind(guest) == 0
+    guest.run_until(instructions=1_000_000)
+    assert (pvctl.EVENT, pvctl.commands, guest.console) == (0, [], "")
+    assert pvctl.request(Event.REBOOT)
+    assert run_to_the_end(guest) == ResetLimit(0)
+
+
+def test_request_to_a_driver_that_is_about_to_listen_is_served(guest: BootedGuest, pvctl: Pvctl) -> None:
+    unbind(guest)
+    requested = []
+
+    def request_before_the_mask(access: MmioAccess) -> bool:
+        if access.is_write and access.register == "EVENT_MASK" and access.value == ALL_EVENTS:
+            requested.append(pvctl.request(Event.SHUTDOWN))
+        return False
+
+    guest.machine.bus.trace = request_before_the_mask
+    with pytest.raises(GuestEndedError) as ended:
+        bind(guest)
+    assert (requested, ended.value.outcome) == ([True], PoweredOff(0))
 
 
 @pytest.mark.guest(models={"qemu,pvctl": connect_broken_pvctl})

@@ -32,17 +32,18 @@ def test_attributes_tell_what_the_device_says(guest: BootedGuest, pvctl: Pvctl) 
     pvctl.FEATURES = ALL_FEATURES | 1 << 31
     rebind(guest)
     attributes = ("version", "features", "boot_reason", "exit_code")
-    assert [guest.read(f"{DEVICE}/{name}") for name in attributes] == ["1.23\n", "0x1f\n", "cold\n", "0\n"]
+    values = [guest.read(f"{DEVICE}/{name}") for name in attributes]
+    assert values == ["1.23\n", "0x1f\n", "regular power-up\n", "0\n"]
 
 
 @pytest.mark.parametrize(
     ("reason", "text"),
     [
-        (BootReason.COLD, "cold"),
-        (BootReason.GUEST_RESET, "guest-reset"),
-        (BootReason.HOST_RESET, "host-reset"),
-        (BootReason.AFTER_CRASH, "after-crash"),
-        (max(BootReason) + 1, "unknown"),
+        (BootReason.COLD, "regular power-up"),
+        (BootReason.GUEST_RESET, "software reset"),
+        (BootReason.HOST_RESET, "reset button action"),
+        (BootReason.AFTER_CRASH, "crash"),
+        (max(BootReason) + 1, "unknown reason"),
     ],
 )
 def test_every_boot_reason_has_a_name(
@@ -105,6 +106,7 @@ def test_driver_that_is_bound_again_works_as_before(guest: BootedGuest, pvctl: P
     for _ in range(8):
         rebind(guest)
     assert (pvctl.ENABLE, pvctl.EVENT_MASK) == (ALL_FEATURES, ALL_EVENTS)
-    assert guest.console.count("features 0x1f") == 8
+    # What goes well is not worth a word.
+    assert guest.console == ""
     guest.run("poweroff")
     assert pvctl.commands == [Command.SHUTDOWN()]

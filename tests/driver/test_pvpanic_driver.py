@@ -74,6 +74,14 @@ def test_pvctl_powers_off_before_pvpanic_does(guest: BootedGuest, pvctl: Pvctl, 
     assert pvpanic.reports == []
 
 
+def test_pvctl_powers_off_before_pvpanic_does_on_a_late_host(
+    guest: BootedGuest, pvctl: Pvctl, pvpanic: Pvpanic
+) -> None:
+    pvctl.delay = 100_000
+    assert guest.run("poweroff -c 3").outcome == PoweredOff(3, through="pvctl")
+    assert pvpanic.reports == []
+
+
 def test_host_that_offers_less_is_told_less(guest: BootedGuest, guest_files: GuestFiles) -> None:
     pvpanic = guest.device(Pvpanic)
     pvpanic.EVENTS = int(PvpanicEvent.CRASH_LOADED)

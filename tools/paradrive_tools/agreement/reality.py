@@ -44,9 +44,8 @@ _REPORT = "/bin/report_devices"
 _END = "devices: end;"
 _DEVICE = re.compile(
     r"device: (?P<path>/[^;]*) (?P<device>[^ ;]+) "
-    r"(?:driver (?P<driver>[^ ;]+)|probe -(?P<errno>\d+)|no driver);"
+    r"(?:driver (?P<driver>[^ ;]+)(?: features (?P<features>0x[0-9a-f]+))?|probe -(?P<errno>\d+)|no driver);"
 )
-_FEATURES = re.compile(r"pvctl (?P<device>[^ ]+): version [0-9.]+, features 0x(?P<features>[0-9a-f]+)")
 #: The names of errnos as the kernel has them. Writing to a driver's "bind" returns EAGAIN for EPROBE_DEFER,
 #: which user space does not know (drivers/base/dd.c, device_driver_attach).
 _ERRNO_NAMES = {**errno.errorcode, errno.EAGAIN: "EPROBE_DEFER", errno.EOPNOTSUPP: "EOPNOTSUPP"}
@@ -125,10 +124,9 @@ def _devices(log: str) -> dict[str, str]:
 
 
 def _features(log: str) -> dict[str, int]:
-    """Return what the driver says at the end of its probe, by the paths of nodes."""
-    features = {said["device"]: int(said["features"], 16) for said in _FEATURES.finditer(log)}
+    """Return what the driver has enabled, by the paths of nodes."""
     reports = _DEVICE.finditer(log)
-    return {report["path"]: features[report["device"]] for report in reports if report["device"] in features}
+    return {report["path"]: int(report["features"], 16) for report in reports if report["features"]}
 
 
 def _outcome(report: re.Match[str]) -> str:

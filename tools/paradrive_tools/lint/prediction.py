@@ -9,7 +9,7 @@ from paradrive_tools.lint.hardware import Hardware
 from paradrive_tools.lint.linux.boot import why_not
 from paradrive_tools.lint.linux.built_in import BuiltInDrivers
 from paradrive_tools.lint.linux.dma import KernelCrash
-from paradrive_tools.lint.linux.interrupts import EndlessSearch, Interrupt, Mappings
+from paradrive_tools.lint.linux.interrupts import EndlessSearch, Mappings
 from paradrive_tools.lint.linux.outcome import NOT_POPULATED, OTHER_DRIVER, POPULATED
 from paradrive_tools.lint.linux.resources import Claims
 from paradrive_tools.lint.linux.suppliers import Suppliers
@@ -39,14 +39,15 @@ def predict(subject: Subject) -> Prediction:
     built_in = BuiltInDrivers(tree, population)
     interrupts = Mappings(subject.interrupts)
     try:
-        console = [interrupts.map(node) for node in built_in.serial_ports][:1]
+        # Theirs they share.
+        for node in built_in.serial_ports:
+            interrupts.map(node)
         driver = Driver(
             tree,
             Hardware(subject.board, subject.tree),
             Claims(tree, built_in.serial_ports),
             interrupts,
-            requested={found.source for found in console if isinstance(found, Interrupt)}
-            | {subject.interrupts.error_source},
+            unshared={subject.interrupts.error_source},
             waiting=Suppliers(tree, built_in, subject.interrupts.mpic),
         )
         _probe_all(population, tree, built_in, driver, nodes)

@@ -46,7 +46,7 @@ class Probe(NamedTuple):
 class Driver:
     """The driver in one kernel; devices are probed in the order in which they were made.
 
-    ``requested`` are the sources of the MPIC that have a handler before any of them, None for no source.
+    ``unshared`` are the sources of the MPIC whose handler shares with no other, None for no source.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Driver:
         claims: Claims,
         interrupts: Mappings,
         *,
-        requested: Iterable[int | None],
+        unshared: Iterable[int | None],
         waiting: Suppliers,
     ) -> None:
         self._tree = tree
@@ -65,8 +65,7 @@ class Driver:
         self._interrupts = interrupts
         self._power_off: set[int] = set()
         self._restart = {GUTS_PRIORITY} if has_guts_reset(tree) else set()
-        #: The sources of the MPIC that have a handler.
-        self._requested = set(requested)
+        self._unshared = frozenset(unshared)
         self._waiting = waiting
 
     def probe(self, node: Node) -> Probe:
@@ -136,10 +135,9 @@ class Driver:
             if feature in features and priority != SHARED_PRIORITY and priority in taken:
                 reason = f"another {what} handler has the priority {priority}"
                 return Probe(probe_fails("EBUSY"), reason)
-        if Feature.EVENTS in features and isinstance(interrupt, Interrupt):
-            if interrupt.source in self._requested:
-                return Probe(probe_fails("EBUSY"), f"interrupt {interrupt.source} has a handler already")
-            self._requested.add(interrupt.source)
+        source = interrupt.source if isinstance(interrupt, Interrupt) else None
+        if Feature.EVENTS in features and source is not None and source in self._unshared:
+            return Probe(probe_fails("EBUSY"), f"interrupt {source} has a handler that does not share it")
         if Feature.SHUTDOWN in features:
             self._power_off.add(priority)
         if Feature.RESET in features:

@@ -129,7 +129,7 @@ def interrupt_number(subject: Subject) -> Iterator[Problem]:
     driver that there is no interrupt, and pvctl binds without the requests of the host.
 
     On ppce500 the sources 5 to 14 belong to the platform bus. The others belong to the chip: to share one
-    with a device of the chip is what the rule interrupt-taken finds.
+    with a device of the chip is what the rule interrupt-shared finds.
 
     Wrong:
 
@@ -176,17 +176,16 @@ def interrupt_sense(subject: Subject) -> Iterator[Problem]:
 
 @rule("interrupt-taken", Severity.ERROR, hint="Give each device a source of its own.")
 def interrupt_taken(subject: Subject) -> Iterator[Problem]:
-    """The interrupt belongs to another device, and is not shared.
+    """The interrupt belongs to something else that does not share it.
 
-    pvctl does not share its interrupt: a handler that another device's interrupt calls again and again would
-    read a register of the host each time. So request_threaded_irq() fails with -EBUSY for the second device,
-    and so does its probe. A source that is mapped already with another sense cannot be mapped again at all;
-    then the driver is told that there is no interrupt. Source 16 is that of the chip's own errors, which
-    the kernel handles from the start (mpic_err_int_init).
+    Source 16 is that of the chip's own errors, whose handler the kernel installs at the start and shares with
+    nobody (mpic_err_int_init): the driver's request_irq() fails with -EBUSY, and so does its probe. A source
+    that is mapped already with another sense cannot be mapped again; then the driver is told that there is no
+    interrupt, and pvctl binds without the requests of the host.
 
-    Wrong, as both UARTs of the chip have source 42:
+    Wrong:
 
-        pvctl@0 { interrupts = <42 2>; ... };
+        pvctl@0 { interrupts = <16 3>; ... };
 
     Right:
 
@@ -198,6 +197,38 @@ def interrupt_taken(subject: Subject) -> Iterator[Problem]:
         found = subject.interrupts.first(node)
         if isinstance(found, Interrupt) and found.source == subject.interrupts.error_source:
             yield Problem(node, f"its interrupt {found.source} is that of the chip's errors", _property(node))
+    for node, other, found in _with_one_interrupt(subject):
+        sense = subject.interrupts.first(other)
+        if isinstance(sense, Interrupt) and sense.sense and found.sense and sense.sense != found.sense:
+            message = f"{other.path} has its interrupt {found.source} as {sense.sense}, not as {found.sense}"
+            yield Problem(node, message, _property(node))
+
+
+@rule("interrupt-shared", Severity.WARNING, hint="Give each device a source of its own.")
+def interrupt_shared(subject: Subject) -> Iterator[Problem]:
+    """Another device has the same interrupt.
+
+    The driver shares it, so both work. But each interrupt of the other device lets the driver ask its device,
+    too, and each such access costs an exit to the host.
+
+    Poor, as both UARTs of the chip have source 42:
+
+        pvctl@0 { interrupts = <42 2>; ... };
+
+    Right:
+
+        pvctl@0 { interrupts = <5 2>; ... };
+    """
+    if subject.endless_search is not None:
+        return
+    for node, other, found in _with_one_interrupt(subject):
+        sense = subject.interrupts.first(other)
+        if not isinstance(sense, Interrupt) or not sense.sense or sense.sense == (found.sense or sense.sense):
+            yield Problem(node, f"{other.path} has its interrupt {found.source}, too", _property(node))
+
+
+def _with_one_interrupt(subject: Subject) -> Iterator[tuple[Node, Node, Interrupt]]:
+    """Yield the driver's nodes whose interrupt another node has, too, with that one."""
     owners: dict[int, Node] = {}
     for node in filter(subject.linux.is_available, subject.tree.root.walk()):
         found = subject.interrupts.first(node)
@@ -209,7 +240,9 @@ def interrupt_taken(subject: Subject) -> Iterator[Problem]:
         # The tree's order is not that of drivers: a device of the chip was there before.
         other, blamed = (owner, node) if node in subject.driver_nodes else (node, owner)
         if blamed in subject.driver_nodes:
-            yield Problem(blamed, f"{other.path} has its interrupt {found.source}, too", _property(blamed))
+            of_blamed = subject.interrupts.first(blamed)
+            assert isinstance(of_blamed, Interrupt)
+            yield blamed, other, of_blamed
 
 
 def _with_interrupts(subject: Subject) -> list[Node]:
