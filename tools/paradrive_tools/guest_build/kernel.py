@@ -19,6 +19,7 @@ from paradrive_tools.guest_build.configuration import KernelConfiguration, check
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.progress import progress
+from paradrive_tools.guest_build.seal import check_seal, seal
 from paradrive_tools.guest_build.source import source_version, unpack_source
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def ensure_kernel(configuration: KernelConfiguration | str) -> Path:
     """Return the directory of this kernel, building it if need be.
 
     The name of a CPU stands for its default kernel. Raises BuildError when something that it takes is missing
-    or fails.
+    or fails, or when the cached kernel has been changed.
     """
     if isinstance(configuration, str):
         configuration = KernelConfiguration(configuration)
@@ -78,6 +79,7 @@ def ensure_kernel(configuration: KernelConfiguration | str) -> Path:
         kernel.unlink()
     inputs = (configuration.source.archive, tool(CROSS_COMPILER), *configuration.files())
     refresh(kernel, inputs, find_or_build, recipe=(str(_RECIPE),))
+    check_seal(kernel)
     return kernel
 
 
@@ -129,3 +131,4 @@ def _build(directory: Path, configuration: KernelConfiguration, log: Path) -> No
     for path in installed.iterdir():
         path.rename(directory / path.name)
     shutil.rmtree(source)
+    seal(directory)
