@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import paradrive
 from bare_core import BareCore, li
 from paradrive.cpu.compiled import build, link, program
 from paradrive.cpu.compiled.variants import compiled_variants
@@ -170,19 +173,71 @@ def test_other_sources_have_another_image(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert len(paths) == 2
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "isa/arithmetic.py",
-        "isa/spr.py",
-        "isa/operands.py",
-        "cpu/state.py",
-        "cpu/models.py",
-        "cpu/compiled/context.py",
-    ],
-)
-def test_what_the_code_is_made_of_counts_as_a_source(module: str) -> None:
-    assert any(str(path).endswith(f"paradrive/{module}") for path in build._sources())
+#: Edits each module that takes part in compiling, one at a time, and prints those after which the image of
+#: before would have been used. The package is a copy of its own.
+EDIT_EACH_MODULE = """
+import sys
+from pathlib import Path
+import paradrive.cpu.compiled.link
+from paradrive.cpu.compiled.build import image_path
+files = {
+    name: Path(module.__file__)
+    for name, module in sorted(sys.modules.items())
+    if name.partition(".")[0] == "paradrive"
+}
+assert all(file.is_relative_to(sys.argv[1]) for file in files.values())
+before = image_path("e500v2")
+for name, file in files.items():
+    text = file.read_bytes()
+    file.write_bytes(text + b"# edited\\n")
+    if image_path("e500v2") == before:
+        print(name)
+    file.write_bytes(text)
+"""
+#: They say where the cache is, or say nothing at all.
+WITHOUT_CODE = {"paradrive", "paradrive.cpu", "paradrive.cpu.user_cache"}
+
+
+def python(program: str, *arguments: object, path: Path | None = None) -> str:
+    """Return what a process of its own prints."""
+    environment = os.environ | ({} if path is None else {"PYTHONPATH": str(path)})
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, check=True, timeout=60, text=True
+    ).stdout
+
+
+def test_edit_of_any_module_that_the_compiler_imports_has_another_image(tmp_path: Path) -> None:
+    shutil.copytree(Path(paradrive.__file__).parent, tmp_path / "paradrive")
+    unnoticed = python(EDIT_EACH_MODULE, tmp_path, path=tmp_path)
+    assert set(unnoticed.split()) == WITHOUT_CODE
+
+
+def test_image_is_that_of_the_processors_kind_and_features_and_of_nothing_else_of_it() -> None:
+    images = [
+        python(IMAGE_FOR_PROCESSOR, text)
+        for text in (
+            "model name : A\nflags : fpu\ncpu MHz : 1000\n",
+            "model name : A\nflags : fpu\ncpu MHz : 2000\n",
+            "model name : A\nflags : fpu avx2\ncpu MHz : 1000\n",
+            "model name : B\nflags : fpu\ncpu MHz : 1000\n",
+        )
+    ]
+    assert images[0] == images[1]
+    assert len(set(images)) == 3
+
+
+#: What the host says of its processor is the argument.
+IMAGE_FOR_PROCESSOR = """
+import sys
+from pathlib import Path
+read = Path.read_text
+def read_text(path, *arguments, **options):
+    return sys.argv[1] if path == Path("/proc/cpuinfo") else read(path, *arguments, **options)
+Path.read_text = read_text
+from paradrive.cpu.compiled.build import image_path
+print(image_path("e500v2"))
+"""
 
 
 def test_image_of_sources_that_were_edited_meanwhile_is_not_cached(

@@ -8,7 +8,8 @@ import pytest
 from bare_core import CODE, DATA, ENGINES, MSR_DS, MSR_IS, MSR_PR, NOP, PAGE, BareCore, insn, li, mtspr
 from paradrive.isa import spr
 
-DSI, ISI, DATA_TLB, INSTRUCTION_TLB = 2, 3, 13, 14
+DSI, ISI, PROGRAM, DATA_TLB, INSTRUCTION_TLB = 2, 3, 6, 13, 14
+MSR_UCLE = 1 << 26
 TLB1, VALID, PROTECTED, SPACE_ONE = 0x10000000, 0x80000000, 0x40000000, 0x1000
 ALL, SR, UR, SW, UW, SX, UX = 0x3F, 1, 2, 4, 8, 16, 32
 #: Effective and physical address of what the tests map: no RAM, so that the bus records accesses.
@@ -86,7 +87,15 @@ def test_ways_of_tlb0_hold_as_many_pages_of_one_set(core: BareCore) -> None:
 @pytest.mark.parametrize("granted", [0, SR, UR, SW, UW, SX, UX])
 @pytest.mark.parametrize(
     ("mnemonic", "needed", "interrupt"),
-    [("lwz", (SR, UR), DSI), ("stw", (SW, UW), DSI), ("dcbf", (SR, UR), DSI), ("dcbz", (SW, UW), DSI)],
+    [
+        *(("lwz", (SR, UR), DSI), ("stw", (SW, UW), DSI)),
+        *(
+            ("dcbf", (SR, UR), DSI),
+            ("dcbst", (SR, UR), DSI),
+            ("icbi", (SR, UR), DSI),
+            ("dcbz", (SW, UW), DSI),
+        ),
+    ],
 )
 def test_data_access_needs_its_permission(
     core: BareCore, mnemonic: str, needed: tuple[int, int], interrupt: int, granted: int, user: bool
@@ -94,13 +103,61 @@ def test_data_access_needs_its_permission(
     core.tlbwe(entry1(2), VALID | size_code(1), PLACE, DATA | granted)
     core.gpr[4] = PLACE
     core.state.msr = MSR_PR if user else 0
-    operands = {"rB": 4} if mnemonic.startswith("dc") else {"rA": 4}
+    operands = {"rA": 4} if mnemonic in ("lwz", "stw") else {"rB": 4}
     core.execute(insn(mnemonic, **operands))
     allowed = granted == needed[user]
     assert core.interrupt == (None if allowed else interrupt)
     if not allowed:
         store = mnemonic in ("stw", "dcbz")
         assert (core.spr[spr.DEAR], core.spr[spr.ESR]) == (PLACE, 0x00800000 if store else 0)
+
+
+@pytest.mark.parametrize("granted", [0, SR, UR, SW, UW, SX, UX])
+@pytest.mark.parametrize(
+    ("mnemonic", "needed"),
+    [
+        *(("dcbi", SW), ("dcbtls", SR), ("dcbtstls", SW), ("dcblc", SR)),
+        *(("icbtls", SR), ("icblc", SR)),
+    ],
+)
+def test_supervisor_needs_the_permission_of_a_load_or_store_for_a_cache_block(
+    core: BareCore, mnemonic: str, needed: int, granted: int
+) -> None:
+    """dcbi among the stores: what it discards was there before (EREF, 'Cache management instructions')."""
+    core.tlbwe(entry1(2), VALID | size_code(1), PLACE, DATA | granted)
+    core.gpr[4] = PLACE
+    core.execute(insn(mnemonic, rB=4))
+    if granted == needed:
+        assert core.interrupt is None
+    else:
+        store = 0x00800000 if needed == SW else 0
+        assert (core.interrupt, core.spr[spr.DEAR], core.spr[spr.ESR]) == (DSI, PLACE, store)
+
+
+@pytest.mark.parametrize(
+    ("mnemonic", "syndrome"),
+    [
+        *(("dcbtls", 0x00200000), ("dcbtstls", 0x00200000), ("dcblc", 0x00200000)),
+        *(("icbtls", 0x00100000), ("icblc", 0x00100000)),
+    ],
+)
+def test_user_locks_cache_blocks_only_where_the_msr_allows_it(
+    core: BareCore, mnemonic: str, syndrome: int
+) -> None:
+    core.gpr[4] = DATA
+    core.state.msr = MSR_PR
+    core.execute(insn(mnemonic, rB=4))
+    assert (core.interrupt, core.spr[spr.DEAR], core.spr[spr.ESR]) == (DSI, DATA, syndrome)
+    core.state.msr = MSR_PR | MSR_UCLE
+    core.execute(insn(mnemonic, rB=4))
+    assert core.interrupt is None
+
+
+def test_user_cannot_discard_what_a_cache_block_holds(core: BareCore) -> None:
+    core.gpr[4] = DATA
+    core.state.msr = MSR_PR
+    core.execute(insn("dcbi", rB=4))
+    assert (core.interrupt, core.spr[spr.ESR]) == (PROGRAM, 0x04000000)
 
 
 @pytest.mark.parametrize("user", [False, True])

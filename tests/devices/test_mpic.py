@@ -214,6 +214,28 @@ def test_higher_priority_nests_and_eoi_ends_the_innermost(pic: Controller) -> No
     assert pic.outputs == [True]
 
 
+def test_three_services_nest_and_each_holds_back_what_is_not_above_the_innermost(pic: Controller) -> None:
+    # Vectors are the sources' numbers: 50 interrupts 40, 60 interrupts 50, and two more come meanwhile.
+    lines = {}
+    for source, priority in ((40, 4), (50, 8), (60, 12), (55, 10), (45, 6)):
+        pic.program(source, priority, source)
+        lines[source] = pic.mpic.source(source)
+    for source in (40, 50, 60):
+        lines[source].set(True)
+        assert pic.of_cpu(0, IACK) == source
+        lines[source].set(False)
+    for source in (45, 55):
+        lines[source].set(True)
+    served = [pic.of_cpu(0, IACK)]
+    for _ in range(5):
+        # The innermost ends, and what may interrupt the next one does.
+        pic.to_cpu(0, EOI, 0)
+        served.append(pic.of_cpu(0, IACK))
+        if served[-1] != SPURIOUS:
+            lines[served[-1]].set(False)
+    assert served == [SPURIOUS, 55, SPURIOUS, 45, SPURIOUS, SPURIOUS]
+
+
 @pytest.mark.parametrize("priority", [3, 4])
 def test_equal_or_lower_priority_waits_for_eoi(pic: Controller, priority: int) -> None:
     pic.program(UART, 4, 0x2A)
@@ -359,5 +381,36 @@ def test_global_reset_forgets_everything_but_the_levels_of_inputs(pic: Controlle
     pic.to_cpu(0, CTPR, 0)
     pic[IPIVPR] = 10 << 16 | 0x80
     assert pic.outputs == [False]
+    pic.program(UART, 8, 0x2A)
+    assert pic.of_cpu(0, IACK) == 0x2A
+
+
+@pytest.mark.parametrize("latched", [False, True])
+def test_edge_input_that_is_held_through_a_reset_does_not_interrupt_after_it(
+    pic: Controller, latched: bool
+) -> None:
+    """Its edge was before the reset, whether it was served then or not; the next one counts."""
+    line = pic.mpic.source(PIN)
+    pic.program(PIN, 8, 0x30)
+    line.set(True)
+    if not latched:
+        pic.of_cpu(0, IACK)
+        pic.to_cpu(0, EOI, 0)
+    pic.mpic.reset()
+    pic.to_cpu(0, CTPR, 0)
+    pic.program(PIN, 8, 0x30)
+    assert (line.level, pic.outputs, pic.of_cpu(0, IACK)) == (True, [False], SPURIOUS)
+    line.set(False)
+    assert pic.outputs == [False]
+    line.set(True)
+    assert pic.of_cpu(0, IACK) == 0x30
+
+
+def test_level_input_that_is_held_through_a_reset_interrupts_once_it_is_programmed(pic: Controller) -> None:
+    line = pic.mpic.source(UART)
+    pic.program(UART, 8, 0x2A)
+    line.set(True)
+    pic.mpic.reset()
+    pic.to_cpu(0, CTPR, 0)
     pic.program(UART, 8, 0x2A)
     assert pic.of_cpu(0, IACK) == 0x2A

@@ -85,6 +85,9 @@ def shared() -> BareCore:
         ("fres", 0.0, 4.0, 0.0, 0.25, PLUS),
         ("fres", 0.0, -0.0, 0.0, -INF, FX | ZX | MINUS_INFINITY),
         ("frsqrte", 0.0, 4.0, 0.0, 0.5, PLUS),
+        # The root is rounded, or the quotient, and the other one is exact.
+        ("frsqrte", 0.0, 1 + 2.0**-52, 0.0, 1.0, INEXACT | PLUS),
+        ("frsqrte", 0.0, 9.0, 0.0, 0.3333333333333333, INEXACT | PLUS),
         ("frsqrte", 0.0, -0.0, 0.0, -INF, FX | ZX | MINUS_INFINITY),
         ("frsqrte", 0.0, INF, 0.0, 0.0, PLUS_ZERO),
         ("frsqrte", 0.0, -4.0, 0.0, DEFAULT_NAN, FX | VX | VXSQRT | QUIET_NAN),

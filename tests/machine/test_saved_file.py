@@ -236,6 +236,28 @@ def test_ram_that_expands_beyond_its_pages_is_refused_before_it_does(saved: Path
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda stream: stream + b"\0",
+        lambda stream: stream + stream,
+        lambda stream: stream[:-1],
+        lambda stream: zlib.compress(bytes(3 * 4096)),
+        lambda stream: zlib.compress(bytes(2 * 4096 + 1)),
+        lambda stream: zlib.compress(bytes(2 * 4096 - 1)),
+        lambda stream: zlib.compress(bytes(4096)),
+    ],
+)
+def test_ram_that_is_not_exactly_one_stream_of_its_pages_is_refused(
+    saved: Path, change: Callable[[bytes], bytes]
+) -> None:
+    stream = zlib.compress(b"page" * 2048)
+    reseal(saved, lambda parts: parts.update(pages=b"\0\0\0\x40\0\0\0\x42", ram=stream))
+    assert bytes(load(saved).memories[0].view[0x42FFC:0x43000]) == b"page"
+    reseal(saved, lambda parts: parts.update(ram=change(stream)))
+    assert "RAM" in refusal(saved)
+
+
 @pytest.mark.parametrize("missing", ["state", "tree", "kernel", "pages", "ram"])
 def test_file_without_a_part_is_refused(saved: Path, missing: str) -> None:
     reseal(saved, lambda parts: parts.pop(missing) and None)

@@ -81,7 +81,7 @@ def _entry_offsets(image: bytes) -> list[int]:
 def _sources() -> Iterator[Path]:
     """Yield every file whose text can change the compiled code."""
     core, compiled = Path(cpu.__file__).parent, Path(__file__).parent
-    yield from (core / "state.py", core / "models.py")
+    yield from (core / name for name in ("state.py", "models.py", "ports.py"))
     for directory in (Path(isa.__file__).parent, compiled):
         yield from (path for path in sorted(directory.glob("*.py")) if path.name not in _NOT_COMPILED)
 
