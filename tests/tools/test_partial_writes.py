@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 import pytest
 from full_disk import room_for
 
+from paradrive.cpu.clock import Clock
+from paradrive.devices.bus import MmioAccess
 from paradrive.machine.inputs import InputError
 from paradrive_tools import device_docs
 from paradrive_tools.bench.figures import write_figures
 from paradrive_tools.fidelity.batch import Result
 from paradrive_tools.fidelity.store import Store, write_json
+from paradrive_tools.mmio_trace import END, HEADING, MmioTrace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,3 +120,26 @@ def test_a_trace_that_is_cut_off_does_not_have_the_line_at_its_end(
     status, errors = full_disk.run("--trace-mmio", str(path), room=1 << 20)
     assert (status, errors) == (0, "")
     assert path.read_text().endswith("\n# end\n")
+
+
+ACCESS = MmioAccess("pvctl@0", "ID", 0xF_0000_0000, 4, False, 0x5056_4354)
+
+
+def test_a_trace_with_a_gap_does_not_have_the_line_at_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    with MmioTrace(str(path), Clock()) as trace:
+        with room_for(ROOM):
+            while not trace.problem:
+                trace.record(ACCESS)
+        # Somebody has made room; what has been lost does not come again.
+        trace.record(ACCESS)
+    assert END not in path.read_text()
+
+
+def test_a_trace_of_a_run_that_failed_does_not_have_the_line_at_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    with pytest.raises(InputError), MmioTrace(str(path), Clock()) as trace:
+        trace.record(ACCESS)
+        raise InputError("state", "No space left on device")
+    assert path.read_text().startswith(HEADING)
+    assert END not in path.read_text()
