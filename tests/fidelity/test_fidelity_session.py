@@ -7,6 +7,8 @@ import json
 import math
 import shutil
 import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +165,38 @@ def test_a_qemu_that_does_not_finish_is_no_result(
     program = Program(bytes(4), 0x10000)
     with pytest.raises(FidelityError, match=reason):
         peer.run_on_qemu(program, Layout(1), "e500v2")
+
+
+def test_a_batch_that_fails_ends_the_comparison_without_the_batches_that_wait(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ended = threading.Event()
+    executed: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        """Two of whose jobs are executed: the one that fails, and the one that has begun by then."""
+
+        def __init__(self, *_: object, **__: object) -> None:
+            super().__init__(1)
+
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            ended.set()
+            super().shutdown(wait)
+
+    def execute(batch: session.Batch) -> Result:
+        executed.append(batch.first)
+        if batch.first == 0:
+            raise FidelityError("QEMU hangs")
+        ended.wait()
+        return Result()
+
+    monkeypatch.setattr(session, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(session, "run", execute)
+    wanted = [BATCH._replace(first=number) for number in range(20)]
+    with pytest.raises(FidelityError):
+        session.compare(wanted, Store(tmp_path, "sources"))
+    assert len(executed) <= 2
 
 
 def test_result_that_was_cut_off_is_not_used(tmp_path: Path) -> None:

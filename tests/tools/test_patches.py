@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from email import message_from_bytes
 from email.policy import default
@@ -106,6 +107,28 @@ def test_a_finding_of_checkpatch_ends_the_series(
     checkpatch.chmod(0o755)
     with pytest.raises(BuildError, match=patches[0].name) if status else nullcontext():
         series.check(patches)
+
+
+#: A make whose compiler warns: an error where warnings are errors.
+WARNING_MAKE = """#!/bin/sh
+echo "pvctl.c:1: warning: unused"
+case "$*" in *-Werror*) echo "pvctl.c:1: error: unused"; exit 2;; esac
+"""
+
+
+def test_a_warning_of_the_compiler_ends_the_series(
+    series: Series, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = tmp_path / "bin" / "make"
+    make.parent.mkdir()
+    make.write_text(WARNING_MAKE)
+    make.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{make.parent}{os.pathsep}{os.environ['PATH']}")
+    kernel = tmp_path / "kernel"
+    kernel.mkdir()
+    (kernel / ".config").write_text("CONFIG_PPC=y\n")
+    with pytest.raises(BuildError, match=r"pvctl\.c:1"):
+        series.build(kernel)
 
 
 @pytest.mark.parametrize("content", ["", "config A\nconfig A\n"])
