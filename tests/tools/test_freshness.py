@@ -118,8 +118,9 @@ def test_an_output_that_could_not_be_made_is_stale(workshop: Workshop) -> None:
     assert workshop.output.read_text() == "first"
 
 
-def test_an_interrupted_remake_leaves_the_output_stale_although_the_input_is_what_it_was(
-    workshop: Workshop,
+@pytest.mark.parametrize("afterwards", ["first", "second"])
+def test_an_interrupted_remake_leaves_the_output_stale_whatever_the_input_is_afterwards(
+    workshop: Workshop, afterwards: str
 ) -> None:
     def fail() -> None:
         workshop.output.write_text("secon")
@@ -129,9 +130,9 @@ def test_an_interrupted_remake_leaves_the_output_stale_although_the_input_is_wha
     workshop.input.write_text("second")
     with pytest.raises(KeyboardInterrupt):
         refresh(workshop.output, [workshop.input], fail)
-    workshop.input.write_text("first")
+    workshop.input.write_text(afterwards)
     workshop.refresh()
-    assert workshop.output.read_text() == "first"
+    assert workshop.output.read_text() == afterwards
 
 
 def test_an_output_that_has_been_cut_off_since_is_made_again(workshop: Workshop) -> None:
