@@ -153,6 +153,13 @@ def test_what_follows_a_run_ends_at_once_when_the_user_insists(second: signal.Si
         signal.raise_signal(second)
 
 
+@pytest.mark.parametrize("number", ENDING_SIGNALS)
+def test_what_follows_a_run_that_has_ended_by_itself_can_be_ended(number: signal.Signals) -> None:
+    with pytest.raises(KeyboardInterrupt), Signals(lambda: None, Terminal(-1)) as signals:
+        signals.run_is_over()
+        signal.raise_signal(number)
+
+
 def test_signal_that_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -12,10 +12,10 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from paradrive.machine.inputs import InputError
 from paradrive.machine.printable import printable
 from paradrive_tools import bench, exit_status, fidelity, run
 from paradrive_tools.lint import command as lint
+from paradrive_tools.process import as_process, with_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,10 @@ class OneLineParser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Execute one command line, by default that of the process, and return the exit status."""
+    return as_process(lambda: _execute(sys.argv[1:])) if arguments is None else _execute(arguments)
+
+
+def _execute(arguments: Sequence[str]) -> int:
     parser = OneLineParser(
         prog="paradrive", description="Run and check Linux drivers of paravirtual devices."
     )
@@ -43,14 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
     except SystemExit as end:  # help has been printed, or what is wrong with an option
         return int(end.code or 0)
-    try:
-        return int(options.execute(options))
-    except InputError as error:
-        print(f"paradrive: error: {error}", file=sys.stderr)
-        return exit_status.BAD_INPUT
-    except KeyboardInterrupt:
-        print("paradrive: interrupted", file=sys.stderr)
-        return exit_status.INTERRUPTED
+    return with_status(lambda: int(options.execute(options)))
 
 
 if __name__ == "__main__":

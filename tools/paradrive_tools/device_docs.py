@@ -16,6 +16,7 @@ from paradrive.machine.inputs import InputError
 from paradrive.machine.outputs import write_output
 from paradrive_tools import exit_status
 from paradrive_tools.guest_build.paths import CHECKOUT
+from paradrive_tools.process import as_process
 
 DOCUMENT = CHECKOUT / "docs" / "devices.md"
 #: In the order of the document.
@@ -65,4 +66,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_process(main))

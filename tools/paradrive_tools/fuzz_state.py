@@ -26,6 +26,7 @@ from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.state_file import Contents
 from paradrive_tools.guest_build.progress import progress
 from paradrive_tools.guest_build.trees import ensure_tree
+from paradrive_tools.process import as_process
 
 DEFAULT_COUNT = 10_000
 MEMORY_SIZE = 1 << 20
@@ -204,4 +205,4 @@ def _place(state: Any, random: Random) -> tuple[Any, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_process(main))

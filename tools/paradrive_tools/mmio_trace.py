@@ -6,10 +6,10 @@ Lines with a # are none; the last one tells that the trace is complete.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paradrive.machine.inputs import InputError
+from paradrive.machine.outputs import open_in_place
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,6 +24,8 @@ END = "# end\n"
 class MmioTrace:
     """Writes the accesses to a file while its ``with`` block runs; InputError when it cannot be created.
 
+    What is no regular file is written to as it is (`paradrive.machine.outputs`).
+
     ``record`` is called from inside the guest's accesses, where nothing may raise: when the file cannot
     take any more, the trace ends and ``problem`` says why.
     """
@@ -32,7 +34,9 @@ class MmioTrace:
         self.problem = ""
         self._clock = clock
         try:
-            self._file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 (closed by __exit__)
+            descriptor = open_in_place(path)
+            target = path if descriptor is None else descriptor
+            self._file = open(target, "w", encoding="utf-8")  # noqa: PTH123, SIM115 (closed by __exit__)
         except (OSError, ValueError) as error:
             raise InputError(path, getattr(error, "strerror", None) or str(error)) from None
         self._write(HEADING)

@@ -20,6 +20,7 @@ from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.kernel import KBUILD_ARGUMENTS, ensure_kernel
 from paradrive_tools.guest_build.paths import BUILD, CHECKOUT, DRIVER_SOURCES, TREE_SOURCES
 from paradrive_tools.guest_build.source import source_version, unpack_source
+from paradrive_tools.process import as_process
 
 UPSTREAM = DRIVER_SOURCES / "upstream"
 PATCHES = BUILD / "patches"
@@ -226,4 +227,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_process(main))

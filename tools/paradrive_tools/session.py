@@ -77,6 +77,7 @@ def execute(options: argparse.Namespace) -> int:
                 on_panic=OnPanic(options.on_panic),
             )
             seconds = time.monotonic() - started
+        signals.run_is_over()
         console.end()
         saving.end()
         verdict = judge(outcome, machine, reset_ends=reset_ends, signal_number=signals.ended_by)

@@ -18,6 +18,7 @@ from paradrive_tools.guest_build.driver import PVCTL, Driver
 from paradrive_tools.guest_build.kernel import ensure_kernel
 from paradrive_tools.guest_build.paths import CHECKOUT, DRIVER_SOURCES, TREE_SOURCES, USERLAND_SOURCES
 from paradrive_tools.guest_build.trees import compile_tree
+from paradrive_tools.process import as_process
 
 _EXAMPLE = CHECKOUT / "examples" / "doorbell"
 _TESTS = CHECKOUT / "tests"
@@ -114,4 +115,4 @@ def _output(command: Sequence[str | Path]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "e500v2"))
+    sys.exit(as_process(lambda: main(sys.argv[1] if len(sys.argv) > 1 else "e500v2")))

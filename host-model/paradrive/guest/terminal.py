@@ -202,8 +202,9 @@ class Signals:
 
     The first of ``ENDING_SIGNALS`` calls ``stop``, and ``ended_by`` tells which it was. After that only
     Ctrl-C and Ctrl-\ raise KeyboardInterrupt: a hang-up comes more than once, and must not end the saving
-    that follows the first. SIGTSTP (Ctrl-Z) and SIGCONT hand over ``terminal`` and take it back; ``actions``
-    are called on further signals. What this process was told to ignore, as by nohup, stays ignored.
+    that follows the first. Any of them raises it once ``run_is_over`` has been called without one. SIGTSTP
+    (Ctrl-Z) and SIGCONT hand over ``terminal`` and take it back; ``actions`` are called on further signals.
+    What this process was told to ignore, as by nohup, stays ignored.
     """
 
     def __init__(
@@ -213,6 +214,7 @@ class Signals:
         actions: Mapping[int, Callable[[], None]] | None = None,
     ) -> None:
         self.ended_by: int | None = None
+        self._running = True
         self._stop, self._terminal, self._actions = stop, terminal, dict(actions or {})
         self._before: dict[int, Any] = {}
 
@@ -235,11 +237,15 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
+    def run_is_over(self) -> None:
+        """Let signals from now on end what follows the run, which ``stop`` cannot."""
+        self._running = False
+
     def _end(self, number: int, frame: FrameType | None) -> None:
-        if self.ended_by is None:
+        if self.ended_by is None and self._running:
             self.ended_by = number
             self._stop()
-        elif number in _IMPATIENT:
+        elif self.ended_by is None or number in _IMPATIENT:
             raise KeyboardInterrupt
 
     def _act(self, number: int, frame: FrameType | None) -> None:

@@ -21,6 +21,7 @@ from paradrive_tools.agreement.variants import good_blobs, variants
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.paths import BUILD
 from paradrive_tools.guest_build.progress import progress
+from paradrive_tools.process import as_process
 
 #: Trees that one search compares: a shorter one has less to shrink, a longer one shows progress less often.
 BATCH = 50
@@ -86,4 +87,4 @@ def _search(count: int, seed: int) -> Tally:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_process(main))

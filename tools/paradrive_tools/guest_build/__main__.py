@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 
 from paradrive_tools.guest_build import BuildError, ensure_guest
+from paradrive_tools.process import as_process
 
 
 def main(cpus: list[str]) -> int:
@@ -16,11 +17,8 @@ def main(cpus: list[str]) -> int:
     except BuildError as error:
         print(f"paradrive: error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("paradrive: interrupted; nothing unfinished is kept", file=sys.stderr)
-        return 130
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(as_process(lambda: main(sys.argv[1:])))
