@@ -7,6 +7,7 @@ import pytest
 
 from bare_core import (
     CODE,
+    DEVICE,
     ENGINES,
     MSR_CE,
     MSR_EE,
@@ -273,3 +274,36 @@ def test_timers_count_from_zero_after_a_reset(core: BareCore) -> None:
     spin(core, 1000)
     core.power_on()
     assert time_base(core) <= 1
+
+
+@pytest.mark.parametrize(("fields", "status"), [(0, TSR_FIXED_INTERVAL), (1, TSR_NEXT_WATCHDOG)])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_edge_that_is_due_when_a_core_is_saved_strikes_in_the_loaded_one(
+    engine: str, fields: int, status: int
+) -> None:
+    """A device stops the run behind the very instruction at whose end the edge is due."""
+    core, loaded = BareCore(engine), BareCore("reference")
+    set_spr(core, spr.TCR, select(63 - 6)[fields])
+    due = core.clock.next_event()
+    assert due is not None
+
+    def stop_at_the_edge() -> None:
+        if core.clock.now() == due - 1:
+            core.vcpu.request_stop()
+
+    core.bus.on_access = stop_at_the_edge
+    core.gpr[4] = DEVICE
+    core.put(CODE, insn("lwz", rT=5, rA=4), jump(-4))
+    core.state.pc = CODE if (due - core.clock.now()) % 2 else CODE + 4
+    assert core.vcpu.run(1000) is RunExit.STOPPED
+    assert (core.clock.now(), core.spr[spr.TSR] & status) == (due, 0)
+    loaded.put(CODE, insn("lwz", rT=5, rA=4), jump(-4))
+    loaded.clock.clear()
+    loaded.vcpu.load(core.vcpu.save())
+    assert loaded.clock.next_event() == due
+    for each in (core, loaded):
+        each.vcpu.run(1)
+        assert each.spr[spr.TSR] & status
+        # The next one comes when it should.
+        each.execute(*load_constant(3, status), mtspr(spr.TSR, 3))
+    assert loaded.clock.next_event() == core.clock.next_event() == due + 320

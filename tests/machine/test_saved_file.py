@@ -99,7 +99,8 @@ def test_file_of_a_newer_format_is_refused(saved: Path) -> None:
 
 
 def test_newer_device_is_refused_and_named_with_its_versions(saved: Path) -> None:
-    change_state(saved, lambda state: state["devices"][PVCTL].update(version=2))
+    newer = Pvctl.state_version + 1
+    change_state(saved, lambda state: state["devices"][PVCTL].update(version=newer))
     assert refusal(saved).startswith("pvctl@0: ")
 
 
@@ -209,6 +210,8 @@ def test_other_files_are_no_saved_machines(tmp_path: Path) -> None:
         ("gpr", [0] * 33),
         ("gpr", [0] * 31 + ["r31"]),
         ("pending", ["stop"]),
+        ("edges_due", ["decrementer"]),
+        ("edges_due", [[]]),
         ("spr", {"MAS7": 16}),
         ("spr", {"DSRR0": 0}),
         ("tlb1", [{"number": 16, "size": 4096}]),

@@ -19,11 +19,12 @@ from paradrive.cpu.state import (
     PENDING_WAIT,
     PENDING_WATCHDOG,
 )
+from paradrive.cpu.timers import PERIODIC
 from paradrive.isa import spr
 from paradrive.isa.spr import SPRS, Spr
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from paradrive.cpu.core import Core
     from paradrive.cpu.models import CpuModel
@@ -102,6 +103,7 @@ def save(core: Core) -> dict[str, object]:
             {"number": number} | _fields(entry) for number, entry in enumerate(mmu.tlb1) if entry != EMPTY
         ],
         "next_way": mmu.next_way,
+        "edges_due": core.timers.edges_due(),
     }
 
 
@@ -149,6 +151,7 @@ def load(core: Core, saved: Mapping[str, object]) -> None:
             bool(integer(decrementer, "due", 2)),
         )
     )
+    core.timers.make_due(_names(saved, "edges_due", PERIODIC))
 
 
 def check_version(saved: Mapping[str, object], known: int) -> None:
@@ -198,13 +201,16 @@ def _load_sprs(core: Core, saved: Mapping[str, object]) -> None:
 
 
 def _pending(saved: Mapping[str, object]) -> int:
-    names = saved.get("pending", [])
-    pending = 0
+    return sum(_PENDING[name] for name in _names(saved, "pending", _PENDING))
+
+
+def _names(saved: Mapping[str, object], key: str, known: Collection[str]) -> set[str]:
+    """Return the names under ``key``, none where nothing was saved; ValueError if not all are ``known``."""
+    names = saved.get(key, [])
     for name in names if isinstance(names, list) else [names]:
-        if not isinstance(name, str) or name not in _PENDING:
-            raise ValueError(f"pending names something unknown: {name!r}")
-        pending |= _PENDING[name]
-    return pending
+        if not isinstance(name, str) or name not in known:
+            raise ValueError(f"{key} names something unknown: {name!r}")
+    return set(names)  # type: ignore[call-overload, no-any-return]
 
 
 def _fields(entry: TlbEntry) -> dict[str, int]:

@@ -17,7 +17,7 @@ from paradrive.cpu.state import (
 from paradrive.isa import spr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 TCR_WATCHDOG_RESET = 0x30000000
 TCR_WATCHDOG_ENABLE = 0x08000000
@@ -30,6 +30,9 @@ TSR_WATCHDOG = 0x40000000
 TSR_WATCHDOG_RESET = 0x30000000
 TSR_DECREMENTER = 0x08000000
 TSR_FIXED_INTERVAL = 0x04000000
+
+#: The timers that strike at edges of the time base, as `Timers.edges_due` names them.
+PERIODIC = ("fixed_interval", "watchdog")
 
 MASK64 = (1 << 64) - 1
 
@@ -108,6 +111,24 @@ class Timers:
             self._watchdog_event = at(watchdog, self._watchdog_edge)
 
         return revert
+
+    def edges_due(self) -> list[str]:
+        """Return which periodic timers are due at present: nothing else says that they have yet to strike."""
+        due = [_due(event) for event in (self._fixed_interval_event, self._watchdog_event)]
+        now = self.clock.now()
+        return [name for name, when in zip(PERIODIC, due, strict=True) if when is not None and when <= now]
+
+    def make_due(self, names: Collection[str]) -> None:
+        """Have those of ``edges_due`` strike at once, after ``load``; the edges behind them come as ever."""
+        if "fixed_interval" in names:
+            self._fixed_interval_event = self._at_once(self._fixed_interval_event, self._fixed_interval_edge)
+        if "watchdog" in names:
+            self._watchdog_event = self._at_once(self._watchdog_event, self._watchdog_edge)
+
+    def _at_once(self, later: Event | None, action: Callable[[], None]) -> Event:
+        if later is not None:
+            later.cancel()
+        return self.clock.at(self.clock.now(), action)
 
     def _ticks(self) -> int:
         return self.clock.now() * self._ticks_per // self._nanoseconds
