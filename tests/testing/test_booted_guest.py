@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import ALL_FEATURES, Command, Event, Feature, ResetKind
-from paradrive.guest.agent import GuestEndedError, RequestRefusedError
-from paradrive.guest.agent_protocol import AgentError
+from paradrive.guest.agent import GuestEndedError, RebootCommand, RequestRefusedError
+from paradrive.guest.agent_protocol import AgentError, Request, string
 from paradrive.machine.outcome import NoProgress, Panicked, PoweredOff, ResetLimit
 
 if TYPE_CHECKING:
     from paradrive.devices.pvctl import Pvctl
     from paradrive.testing.booted import BootedGuest
+    from paradrive.testing.guest import GuestFiles
 
 DRIVER = "/sys/bus/platform/drivers/pvctl"
 NAME = "f00000000.pvctl"
@@ -204,6 +206,75 @@ def test_a_panic_is_an_outcome(guest: BootedGuest) -> None:
     with pytest.raises(GuestEndedError) as caught:
         guest.run_until(line="never printed")
     assert isinstance(caught.value.outcome, Panicked)
+    assert caught.value.outcome.message.startswith("Kernel panic - not syncing")
+
+
+def test_a_run_takes_no_more_than_its_budget(guest: BootedGuest) -> None:
+    guest.agent.start("reboot")
+    before = guest.machine.vcpu.instructions
+    with pytest.raises(GuestEndedError):
+        guest.run_until(line="never printed", budget=1234)
+    assert guest.machine.vcpu.instructions == before + 1234
+
+
+def test_each_request_has_a_budget_of_its_own(guest: BootedGuest) -> None:
+    guest.agent.budget = guest.machine.vcpu.instructions // 2
+    for _ in range(3):
+        assert guest.run("report_devices").status == 0
+
+
+def test_a_file_that_is_written_gets_the_mode_asked_for(guest: BootedGuest) -> None:
+    program = guest.agent.read("/bin/report_devices")
+    guest.write("/bin/may-run", program, 0o755)
+    guest.write("/bin/may-not-run", program)
+    assert guest.run("may-run").status == 0
+    assert guest.run("may-not-run").status != 0
+
+
+def test_a_module_gets_its_parameters(guest: BootedGuest) -> None:
+    guest.rmmod("pvctl")
+    guest.insmod("/lib/modules/pvctl.ko", "unheard_of=1")
+    assert "unheard_of" in guest.console
+
+
+def test_a_module_of_the_host_is_loaded_without_what_the_kernel_does_not_need(
+    guest: BootedGuest, guest_files: GuestFiles
+) -> None:
+    guest.rmmod("pvctl")
+    guest.insmod(guest_files.modules[0])
+    in_the_guest = guest.agent.read(f"/lib/modules/{guest_files.modules[0].name}")
+    assert len(in_the_guest) < guest_files.modules[0].stat().st_size // 2
+
+
+def test_code_that_only_an_exit_needs_has_symbols(guest: BootedGuest) -> None:
+    guest.run_until(instructions=1)
+    start = guest.symbol("pvctl_driver_exit")
+    guest.agent._ask("rmmod", Request.RMMOD, string("pvctl"))
+    guest.run_until(symbol="pvctl_driver_exit")
+    assert guest.machine.vcpu.state.pc == start
+
+
+def test_one_of_several_devices_is_not_guessed(guest: BootedGuest) -> None:
+    with pytest.raises(LookupError, match="2 devices of class Ns16550"):
+        guest.device(Ns16550)
+
+
+@pytest.mark.parametrize("command", RebootCommand)
+def test_the_agent_ends_its_guest(guest: BootedGuest, command: RebootCommand) -> None:
+    outcome = guest.agent.reboot(command)
+    said = {"RESTART": "Restarting system", "HALT": "System halted", "POWER_OFF": "Power down"}
+    assert said[command.name] in guest.console
+    kinds = {"RESTART": ResetLimit, "HALT": NoProgress, "POWER_OFF": PoweredOff}
+    assert isinstance(outcome, kinds[command.name])
+
+
+def test_the_last_byte_of_ram_is_ram_and_a_device_is_none(guest: BootedGuest) -> None:
+    guest.memory.write(0x4000000 - 2, b"ab")
+    assert guest.memory.read(0x4000000 - 2, 2) == b"ab"
+    banner = guest.symbol("machine_restart")
+    assert guest.memory.read_word(banner) is not None
+    assert guest.memory.read_word(banner + 2) is None
+    assert guest.memory.read_word(0) is None
 
 
 def test_a_guest_that_hangs_is_told_from_one_that_ends(guest: BootedGuest) -> None:

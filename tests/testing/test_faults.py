@@ -46,6 +46,15 @@ def test_the_call_of_a_number_fails_and_no_other(guest: BootedGuest) -> None:
     assert bind_again(guest) == errno.EBUSY
     assert fault.failed
     assert bind_again(guest) == 0
+    assert (fault.calls, fault.failed) == (3, True)
+
+
+@pytest.mark.parametrize("error", [517, 4095])  # EPROBE_DEFER, MAX_ERRNO
+def test_errors_of_the_kernel_alone_are_returned_too(guest: BootedGuest, error: int) -> None:
+    guest.fail("devm_register_sys_off_handler", error)
+    assert bind_again(guest) != 0
+    guest.fail("pvctl_probe", 517)
+    assert bind_again(guest) != 0
 
 
 def test_two_calls_of_a_function_can_fail(guest: BootedGuest) -> None:
@@ -138,6 +147,22 @@ def test_an_interrupt_is_held_until_it_is_let_go(guest: BootedGuest, pvctl: Pvct
     guest.accesses.clear()
     guest.run_until(instructions=200_000)
     assert not guest.accesses
+
+
+def test_an_interrupt_that_is_held_twice_is_let_go_at_once(guest: BootedGuest, pvctl: Pvctl) -> None:
+    guest.hold_interrupt(pvctl)
+    guest.hold_interrupt(pvctl).set(False)
+    guest.run_until(instructions=20_000)
+    guest.accesses.clear()
+    guest.run_until(instructions=200_000)
+    assert not guest.accesses
+
+
+@pytest.mark.guest(dtb="two-interrupts.dts")
+def test_the_first_interrupt_of_several_is_held(guest: BootedGuest, pvctl: Pvctl) -> None:
+    guest.hold_interrupt(pvctl)
+    guest.run_until(instructions=200_000)
+    assert "EVENT" in {traced.access.register for traced in guest.accesses}
 
 
 @pytest.mark.guest(dtb="no-interrupt.dts")

@@ -65,8 +65,15 @@ class Bus:
 
     @property
     def regions(self) -> tuple[Region, ...]:
-        """All regions by ascending address."""
+        """All regions by ascending address; may be set to what it was before."""
         return tuple(self._regions)
+
+    @regions.setter
+    def regions(self, regions: tuple[Region, ...]) -> None:
+        if regions != self.regions:
+            self._regions = list(regions)
+            self._memories = [region.target for region in regions if not isinstance(region.target, Device)]
+            self.on_change()
 
     @property
     def trace(self) -> Callable[[MmioAccess], None] | None:

@@ -126,6 +126,8 @@ class RunLoop(abc.ABC):
         self._reset_requested, self._crashed = progress.reset_requested, progress.crashed
         self._panic_message, self._panic_deadline = progress.panic_message, progress.panic_deadline
         self._console_line[:] = progress.console_line
+        # An instruction of another past; whoever wants one makes another.
+        self._appointment = None
         self._note_activity()
 
     @property

@@ -127,6 +127,9 @@ class BootedGuest(FaultInjection):
             raise AgentError(f"the guest has not booted: {error}; its console:\n{console}") from error
         self._snapshot = self.machine.snapshot()
         self._constants = self._constant_registers()
+        self._regions = self.machine.bus.regions
+        self._unimplemented = self.machine.vcpu.unimplemented.copy()
+        self._transmitters = [(port, port.transmit) for port in self.machine.serial_ports.values()]
 
     # Life of the guest
 
@@ -151,18 +154,19 @@ class BootedGuest(FaultInjection):
     def restore(self) -> None:
         """Return to the state after the boot, whatever has happened since."""
         machine = self.machine
-        self._mend_devices()
+        self._rebuild_board()
         # Before the rest: what a device loads depends on what it offers.
         for registers, values in self._constants:
             registers.update(values)
         machine.restore(self._snapshot)
         machine.bus.guest_errors.clear()
+        machine.vcpu.unimplemented.clear()
+        machine.vcpu.unimplemented.update(self._unimplemented)
         if machine.bus.trace != self._note_access:
             machine.bus.trace = self._note_access
         machine.bus.untraced = self._everyday_devices
         self.agent.forget()
         self.accesses.clear()
-        self._awaited = None
         self._modules, self._changed_modules = self._modules_at_boot, []
         self._unstripped = self._unstripped_at_boot
         self._new_console()
@@ -174,6 +178,13 @@ class BootedGuest(FaultInjection):
         """
         self.machine.reset(reason)
         self.agent.connect(BOOT_BUDGET)
+
+    def _rebuild_board(self) -> None:
+        """Let the bus map what it mapped after the boot, and the UARTs send to whom they sent."""
+        self._broken.clear()
+        self.machine.bus.regions = self._regions
+        for port, transmit in self._transmitters:
+            port.transmit = transmit
 
     def _constant_registers(self) -> list[tuple[dict[str, object], dict[str, object]]]:
         """Return what a test may have changed and a saved state leaves out: registers, and their values."""

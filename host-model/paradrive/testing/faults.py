@@ -184,9 +184,3 @@ class FaultInjection(MachineView, abc.ABC):
         self._broken.append(BrokenDevice(device))
         self.machine.bus.replace(device, self._broken[-1])
         return self._broken[-1]
-
-    def _mend_devices(self) -> None:
-        """Let all devices answer rightly again; what ``restore`` of the machine does not do by itself."""
-        while self._broken:
-            broken = self._broken.pop()
-            self.machine.bus.replace(broken, broken.original)
