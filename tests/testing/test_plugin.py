@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from paradrive.cpu.user_cache import cache_directory
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,35 +16,6 @@ if TYPE_CHECKING:
     Run = Callable[..., pytest.RunResult]
 
 pytest_plugins = ["pytester"]
-
-CACHE = cache_directory().parent
-#: The order counts here, and Hypothesis would be imported anew by each of the runs.
-WITHOUT = ("-p", "no:randomly", "-p", "no:hypothesispytest")
-
-NO_EVENTS = """
-    /dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi"
-    &pvctl { /delete-property/ interrupts; };
-"""
-
-
-@pytest.fixture
-def run(
-    pytester: pytest.Pytester,
-    pytestconfig: pytest.Config,
-    guest_files: GuestFiles,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., pytest.RunResult]:
-    """Return what runs pytest on the source of a test module."""
-    # Pytester has changed HOME, where the engine's code would not be found and be compiled each time.
-    monkeypatch.setenv("XDG_CACHE_HOME", str(CACHE))
-    pytester.makeini(f"[pytest]\nparadrive_dts_path = {pytestconfig.rootpath / 'dts'}\n")
-    files = [f"--paradrive-{name}={getattr(guest_files, name)}" for name in ("kernel", "initrd", "dtb")]
-
-    def run_source(source: str, *arguments: str) -> pytest.RunResult:
-        pytester.makepyfile(f"import pytest\n{source}")
-        return pytester.runpytest_inprocess(*files, *WITHOUT, *arguments)
-
-    return run_source
 
 
 SHARING = """
@@ -190,7 +159,8 @@ def test_a_module_that_is_not_there_is_refused(run: Run) -> None:
 def test_a_marker_that_makes_no_guest_is_refused(
     run: Run, pytester: pytest.Pytester, marker: str, complaint: str
 ) -> None:
-    pytester.path.joinpath("broken.dts").write_text("/dts-v1/; / {", encoding="utf-8")
+    directory = pytester.mkdir("own")
+    directory.joinpath("broken.dts").write_text("/dts-v1/; / {", encoding="utf-8")
     result = run(f"@pytest.mark.guest({marker})\ndef test_it(guest):\n    pass\n")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([complaint])
@@ -200,9 +170,3 @@ def test_a_guest_that_does_not_boot_shows_its_console(run: Run) -> None:
     result = run('@pytest.mark.guest(append="rdinit=/absent init=/absent")\ndef test_it(guest):\n    pass\n')
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*the guest has not booted*", "*Linux version*", "*Kernel panic*"])
-
-
-def test_a_tree_beside_the_test_may_include_those_of_the_project(run: Run, pytester: pytest.Pytester) -> None:
-    pytester.path.joinpath("no-events.dts").write_text(NO_EVENTS, encoding="utf-8")
-    source = '@pytest.mark.guest(dtb="no-events.dts")\ndef test_it(pvctl):\n    assert not pvctl.ENABLE & 8\n'
-    run(source).assert_outcomes(passed=1)
