@@ -159,3 +159,90 @@ def test_a_guest_that_has_restarted_does_not_finish_its_sentence() -> None:
 def test_an_agent_of_another_version_is_refused() -> None:
     with pytest.raises(AgentError):
         agent_of(Guest(encode(Answer.HELLO, number(VERSION + 1)))).connect(1)
+
+
+# What is asked for
+
+
+def asked(request: Callable[[Agent], object], *answers: bytes) -> bytes:
+    """Return the bytes that a request sends to a guest with these answers."""
+    guest = Guest(b"".join(answers))
+    request(agent_of(guest))
+    return guest.received
+
+
+@pytest.mark.parametrize(
+    ("request_of", "kind", "payload"),
+    [
+        (lambda agent: agent.insmod("/a.ko", "b=1 c=2"), 4, b"/a.ko\0b=1 c=2\0"),
+        (lambda agent: agent.rmmod("a"), 5, b"a\0"),
+        (lambda agent: agent.mount("tmpfs", "/mnt"), 6, b"tmpfs\0none\0/mnt\0\0"),
+        (
+            lambda agent: agent.mount("ext2", "/mnt", source="/dev/a", options="ro"),
+            6,
+            b"ext2\0/dev/a\0/mnt\0ro\0",
+        ),
+        (lambda agent: agent.write("/a", "\xe9"), 3, number(0) + number(0o644) + b"/a\0\xc3\xa9"),
+    ],
+)
+def test_a_request_has_its_arguments_in_the_order_of_the_protocol(
+    request_of: Callable[[Agent], object], kind: int, payload: bytes
+) -> None:
+    assert asked(request_of, DONE) == encode(kind, payload)
+
+
+def frames_of(sent: bytes) -> list[bytes]:
+    """Return the payloads of the frames that the host has sent."""
+    payloads = []
+    while sent:
+        end = 5 + int.from_bytes(sent[:4], "big")
+        payloads.append(sent[5:end])
+        sent = sent[end + 4 :]
+    return payloads
+
+
+def test_a_file_is_written_in_parts_that_join() -> None:
+    contents = bytes(range(256)) * 150
+    parts = frames_of(asked(lambda agent: agent.write("/file", contents, 0o600), DONE * 4))
+    assert all(part[4:].startswith(number(0o600) + b"/file\0") for part in parts)
+    data = [(int.from_bytes(part[:4], "big"), part[8 + len(b"/file\0") :]) for part in parts]
+    assert [offset for offset, _ in data] == [sum(len(d) for _, d in data[:n]) for n in range(len(data))]
+    assert b"".join(part for _, part in data) == contents
+
+
+def test_a_file_is_read_from_where_the_last_part_ended() -> None:
+    parts = [bytes(16384), bytes(16384), bytes(5)]
+    sent = frames_of(asked(lambda agent: agent.read("/f"), *(encode(Answer.DATA, part) for part in parts)))
+    assert [int.from_bytes(part[:4], "big") for part in sent] == [0, 16384, 32768]
+
+
+@pytest.mark.usefixtures("small_limit")
+def test_each_request_may_have_as_much_output() -> None:
+    output = encode(Answer.STDOUT, bytes(16384)) * 2 + encode(Answer.ENDED, number(0))
+    guest = Guest(b"")
+    agent = agent_of(guest)
+    for _ in range(3):
+        guest.sent = deque(output)
+        assert len(agent.run("program").stdout) == 32768
+
+
+def test_a_program_that_has_written_and_hangs_has_not_ended() -> None:
+    agent = agent_of(Guest(encode(Answer.STDOUT, b"still here")))
+    with pytest.raises(GuestEndedError):
+        agent.run("loop")
+    with pytest.raises(AgentError, match="has not finished run loop"):
+        agent.read("/file")
+
+
+def test_exit_status_and_signal_are_told_apart() -> None:
+    statuses = {0: 0, 1 << 8: 1, 255 << 8: 255, 9: -9, 11 | 0x80: -11}
+    for status, expected in statuses.items():
+        assert agent_of(Guest(encode(Answer.ENDED, number(status)))).run("program").status == expected
+
+
+def test_an_end_without_progress_says_where_in_one_line() -> None:
+    hung = NoProgress("it has executed 1 instructions", 0xC0001000, 0xC0002000)
+    error = GuestEndedError("read /file", hung, {0xC0001000: "spin", 0xC0002000: "main"}.__getitem__)
+    assert str(error).count("spin") == str(error).count("main") == 1
+    assert "read /file" in str(error)
+    assert "\n" not in str(error)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from paradrive.guest import console as console_module
 from paradrive.guest.console import Console
 
@@ -65,3 +67,42 @@ def test_line_without_end_is_cut() -> None:
     console = Console(heard.append)
     transmit(console, b"x" * (console_module.MAX_LINE + 1))
     assert [len(text) for text in heard] == [console_module.MAX_LINE]
+
+
+def test_each_watch_hears_of_a_line_until_it_is_ended() -> None:
+    console = Console()
+    found: list[str] = []
+    for name in ("one", "two"):
+        console.watch("line", lambda line, name=name: found.append(f"{name} {line}"))  # type: ignore[misc]
+    watch = found.append
+    console.watch("line", watch)
+    transmit(console, b"line 1\n")
+    console.unwatch("line", watch)
+    transmit(console, b"line 2\n")
+    assert found == ["one line 1", "two line 1", "line 1", "one line 2", "two line 2"]
+    with pytest.raises(ValueError, match="not in list"):
+        console.unwatch("line", watch)
+
+
+def test_a_watch_may_end_itself() -> None:
+    console = Console()
+    found: list[str] = []
+
+    def once(line: str) -> None:
+        found.append(line)
+        console.unwatch("", once)
+
+    console.watch("", once)
+    console.watch("", found.append)
+    transmit(console, b"1\n2\n")
+    assert found == ["1", "1", "2"]
+
+
+def test_what_is_flushed_is_not_told_again_with_the_next_line() -> None:
+    heard: list[bytes] = []
+    console = Console(heard.append)
+    transmit(console, b"ab")
+    console.flush()
+    transmit(console, b"\ncd")
+    console.flush()
+    assert heard == [b"ab", b"\n", b"cd"]

@@ -65,6 +65,21 @@ def test_names_of_functions_are_bounded(tmp_path: Path) -> None:
     assert len(line.function) <= 512
 
 
+def test_lines_of_other_directories_than_the_drivers_are_left_out(tmp_path: Path) -> None:
+    header = tmp_path / "include" / "header.h"
+    header.parent.mkdir()
+    header.write_text(SOURCE.partition("\n\n")[0] + "\n", encoding="ascii")
+    source = tmp_path / "driver.c"
+    source.write_text(
+        '#include "include/header.h"\nvoid caller(volatile int *place)\n{\n\tstore(place);\n}\n',
+        encoding="ascii",
+    )
+    built = tmp_path / "driver.ko"
+    subprocess.run(["powerpc-linux-gnu-gcc", "-g", "-O2", "-c", str(source), "-o", str(built)], check=True)
+    (offset,) = instructions(built, ".text")
+    assert source_lines(built, ".text", [offset]) == {offset: [SourceLine(source, 4, "caller")]}
+
+
 def test_sections_are_told_apart(module: Path) -> None:
     (offset,) = instructions(module, ".exit.text")
     (line,) = source_lines(module, ".exit.text", [offset])[offset]

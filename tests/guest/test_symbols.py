@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tracemalloc
 import zlib
 from typing import TYPE_CHECKING
@@ -99,3 +100,40 @@ def test_sections_that_say_they_are_compressed_are_not_unpacked(assemble: Callab
     assert Symbols.read(contents).describe(0) == "start"
     module = LoadedModule("bomb", contents, {})
     assert peak_memory(lambda: module.is_built_as(elf)) < 1 << 24
+
+
+SECTIONS = """
+    nop
+    .type here, @function ; here: nop ; .size here, 4
+    .section .init.text, "ax" ; .type gone, @function ; gone: nop
+    .section .exit.text, "ax" ; nop ; nop ; .type leave, @function ; leave: nop ; .size leave, 4
+    .data ; .type datum, @object ; datum: .long 0 ; .size datum, 4
+"""
+
+
+def relocatable(source: str, directory: Path) -> bytes:
+    """Return an object file, in which each section begins at 0, as in a module."""
+    built = directory / "module.o"
+    command = ["powerpc-linux-gnu-gcc", "-c", "-x", "assembler", "-", "-o", str(built)]
+    subprocess.run(command, input=source.encode(), check=True)
+    return built.read_bytes()
+
+
+def test_symbols_of_a_module_are_where_its_sections_are(tmp_path: Path) -> None:
+    module = relocatable(SECTIONS, tmp_path)
+    both = SYMBOLS.with_module(module, {".text": 0xC5000000, ".exit.text": 0xC6000000})
+    assert (both.address("here"), both.address("leave")) == (0xC5000004, 0xC6000008)
+    assert both.address("start") == 0x1000
+    assert both.describe(0xC5000004) == "here"
+    for name in ("gone", "datum"):
+        with pytest.raises(LookupError, match=name):
+            both.address(name)
+    with pytest.raises(LookupError):
+        SYMBOLS.address("here")
+
+
+def test_a_name_that_two_functions_have_is_not_guessed(tmp_path: Path) -> None:
+    module = relocatable(SECTIONS, tmp_path)
+    both = SYMBOLS.with_module(module, {".text": 0xC5000000}).with_module(module, {".text": 0xC7000000})
+    with pytest.raises(LookupError, match="2 functions 'here'"):
+        both.address("here")

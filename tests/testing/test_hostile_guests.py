@@ -170,6 +170,21 @@ def test_waking_up_without_end_uses_up_the_budget(boot: Boot, program: str) -> N
         guest.read("/file")
 
 
+def test_a_console_may_hold_any_bytes(boot: Boot) -> None:
+    console = boot(f"print 0xc3 ; print 0xff ; print 'a' ; {SLEEP} ; b .").console
+    assert console.endswith("a")
+    assert len(console) == 3
+
+
+def test_a_device_and_what_is_not_mapped_are_no_memory(boot: Boot) -> None:
+    guest = boot(f"{SLEEP} ; b .")
+    assert guest.memory.physical(0xE0004500) == 0xF_E000_4500
+    for address in (0xE0004500, 0xD000_0000):
+        assert guest.memory.read_word(address) is None
+    assert guest.memory.read_word(0) == int.from_bytes(guest.memory.read(0, 4), "big")
+    assert guest.memory.physical(0x12_3454) == 0x12_3454
+
+
 def test_instructions_are_reached_by_a_guest_that_wakes_up_without_end(boot: Boot) -> None:
     guest = boot(WAKE_UPS)
     before = guest.machine.vcpu.instructions
