@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +92,11 @@ def map_devices() -> str:
 def ppce500(compile_tree: Callable[[str], bytes]) -> bytes:
     """Return the blob of the project's ppce500 with an e500v2."""
     return compile_tree((CHECKOUT / "dts" / "ppce500.dts").read_text())
+
+
+# How long an example takes says how busy the host is.
+settings.register_profile("paradrive", deadline=None)
+settings.load_profile("paradrive")
 
 
 def pytest_configure(config: pytest.Config) -> None:
