@@ -101,7 +101,8 @@ def test_input_without_a_console_stays_with_the_host(
     boot: Boot, compile_tree: Callable[[str], bytes]
 ) -> None:
     tree = compile_tree(
-        '/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi" &serial0 { status = "disabled"; };'
+        '/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi" '
+        '&serial0 { status = "disabled"; }; &serial1 { status = "disabled"; };'
     )
     host = Flood()
     assert isinstance(run(boot(IDLE, tree), host=host), NoProgress)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from program_guest import PVCTL, run
+from program_guest import PVCTL, printed_by, run
 
 from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.inputs import InputError
@@ -281,3 +281,24 @@ def test_memory_size_overrides_the_trees(boot: Boot) -> None:
     machine = boot("b .", memory_size=16 << 20)
     assert machine.bus.memory_at((16 << 20) - 1) is not None
     assert machine.bus.memory_at(16 << 20) is None
+
+
+@pytest.mark.parametrize(
+    ("chosen", "named"),
+    [
+        ('stdout-path = "serial7"', "serial7"),
+        ('stdout-path = "/soc/gone@1:115200"', "/soc/gone@1"),
+        ('stdout-path = "/cpus"', "/cpus"),
+        ("/delete-property/ stdout-path", None),
+    ],
+)
+def test_first_uart_is_the_console_where_the_tree_names_none_that_works(
+    boot: Boot, compile_tree: Callable[[str], bytes], chosen: str, named: str | None
+) -> None:
+    machine = boot(
+        "print 'x' ; shutdown 0 ; b .", tree_with(compile_tree, f"/ {{ chosen {{ {chosen}; }}; }};")
+    )
+    assert run(machine) == PoweredOff(0)
+    assert printed_by(machine) == b"x"
+    assert machine.console is machine.devices["/soc@fe0000000/serial@4500"]
+    assert [named in warning for warning in machine.warnings if named] == ([True] if named else [])

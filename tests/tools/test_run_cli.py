@@ -115,6 +115,41 @@ def test_unimplemented_instruction_is_named_where_there_is_no_progress(run: Run)
     assert ".long 0xfc22182a" in output.splitlines()[-1]
 
 
+#: What a kernel leaves behind that has died before its console was there.
+LOG = """
+    .globl __log_buf
+    .type __log_buf, @object
+    .set __log_buf, 0xc0000000 + log
+    .size __log_buf, 64
+    .balign 4
+    log: .long 1 ; .ascii "first words" ; .byte 0 ; .long 2 ; .ascii "\\033[2Jlast words" ; .balign 64
+"""
+
+
+def test_log_of_a_kernel_that_dies_in_silence_is_told(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    status, output, _ = run(f"spin: b spin {LOG}", "--json", str(path))
+    assert status == 5
+    *_, first, last, verdict = output.splitlines()
+    assert ("first words" in first, "last words" in last) == (True, True)
+    assert verdict.startswith("paradrive: guest makes no progress")
+    assert "\033" not in output
+    log = json.loads(path.read_text())["kernel_log"]
+    assert ["words" in line for line in log] == [True, True]
+
+
+@pytest.mark.parametrize("program", ["print 'x' ; spin: b spin", "shutdown 1 ; b ."])
+def test_log_stays_with_a_guest_that_has_been_heard_or_has_ended(run: Run, program: str) -> None:
+    assert "words" not in run(f"{program} {LOG}")[1]
+
+
+@pytest.mark.parametrize("size", ["0x7fffffff", "0"])
+def test_log_that_cannot_be_is_not_told(run: Run, size: str) -> None:
+    status, output, errors = run("spin: b spin" + LOG.replace("__log_buf, 64", f"__log_buf, {size}"))
+    assert (status, errors) == (5, "")
+    assert len(output.splitlines()) == 1
+
+
 def test_unmodelled_device_gives_a_warning(
     run: Run, files: dict[str, Path], compile_tree: Callable[[str], bytes]
 ) -> None:

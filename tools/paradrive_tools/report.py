@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from paradrive_tools.verdict import Verdict
 
 
-def report(machine: Machine, verdict: Verdict, seconds: float) -> dict[str, object]:
-    """Return the report; ``seconds`` are the host's of the run alone, ``guest_seconds`` the guest's."""
+def report(machine: Machine, verdict: Verdict, seconds: float, kernel_log: list[str]) -> dict[str, object]:
+    """Return the report; ``seconds`` are the host's of the run alone, ``guest_seconds`` the guest's.
+
+    ``kernel_log`` are lines that the console should have had.
+    """
     errors = machine.bus.guest_errors
     return {
         "outcome": verdict.kind,
@@ -28,6 +31,7 @@ def report(machine: Machine, verdict: Verdict, seconds: float) -> dict[str, obje
         "resets": machine.resets,
         "panics": machine.panics,
         "boot_reason": _boot_reason(machine),
+        "kernel_log": kernel_log,
         "unimplemented": dict(machine.vcpu.unimplemented),
         "guest_errors": {"count": errors.count, "first": [printable(str(error)) for error in errors.entries]},
         "warnings": [printable(warning) for warning in machine.warnings],
@@ -42,7 +46,9 @@ def _boot_reason(machine: Machine) -> str | None:
     return None
 
 
-def write_report(path: str, machine: Machine, verdict: Verdict, seconds: float) -> None:
+def write_report(
+    path: str, machine: Machine, verdict: Verdict, seconds: float, kernel_log: list[str]
+) -> None:
     """Write the report to a file, which is complete or untouched; InputError when that cannot be done."""
-    text = json.dumps(report(machine, verdict, seconds), indent=2) + "\n"
+    text = json.dumps(report(machine, verdict, seconds, kernel_log), indent=2) + "\n"
     write_output(path, [text.encode()])

@@ -31,7 +31,7 @@ from paradrive.machine.outcome import Interrupted
 from paradrive.machine.printable import printable
 from paradrive.machine.run_loop import OnPanic
 from paradrive_tools.run import DEFAULT_CPU, DEFAULT_MACHINE, DEFAULT_RESET_LIMIT, DESCRIBING_OPTIONS, KEYS
-from paradrive_tools.verdict import judge
+from paradrive_tools.verdict import judge, unheard_log
 
 if TYPE_CHECKING:
     import argparse
@@ -81,10 +81,14 @@ def execute(options: argparse.Namespace) -> int:
         console.end()
         saving.end()
         verdict = judge(outcome, machine, reset_ends=reset_ends, signal_number=signals.ended_by)
+        kernel_log = unheard_log(machine, console, verdict)
         if options.json:
             from paradrive_tools.report import write_report
 
-            write_report(options.json, machine, verdict, seconds)
+            write_report(options.json, machine, verdict, seconds, kernel_log)
+        if kernel_log:
+            lines = "\n".join(["paradrive: nothing came on the console; the kernel's log:", *kernel_log])
+            output.write(f"{lines}\n".encode())
         total = f"after {machine.vcpu.instructions} instructions in {seconds:.2f} s"
         output.write(f"paradrive: {verdict.sentence} {total}\n".encode())
         machine.destroy()

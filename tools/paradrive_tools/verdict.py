@@ -6,12 +6,18 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.machine.inputs import InputError
 from paradrive.machine.outcome import NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
-from paradrive.machine.printable import printable
+from paradrive.machine.printable import printable, printable_lines
 from paradrive_tools import exit_status, run
 
 if TYPE_CHECKING:
+    from paradrive.guest.console import Console
     from paradrive.machine.machine import Machine
+
+
+#: Kinds of verdicts on a guest that has not come to an end of its own.
+_FAILURES = frozenset(("panicked", "no-progress", "reset-limit"))
 
 
 class Verdict(NamedTuple):
@@ -48,6 +54,23 @@ def judge(
     number = signal_number or signal.SIGINT
     sentence = "interrupted" if number == signal.SIGINT else f"interrupted by {signal.Signals(number).name}"
     return Verdict("interrupted", exit_status.of_signal(number), sentence)
+
+
+def unheard_log(machine: Machine, console: Console, verdict: Verdict) -> list[str]:
+    """Return the lines of the kernel's log where nobody has heard of them: a guest that failed in silence.
+
+    None of them where the kernel has no log, or its symbols do not tell where it is.
+    """
+    if verdict.kind not in _FAILURES or console.output:
+        return []
+    from paradrive.guest.kernel_log import log_buffer, read_log
+    from paradrive.guest.memory import GuestMemory
+
+    try:
+        log = read_log(GuestMemory(machine), log_buffer(machine.kernel.contents))
+    except (InputError, LookupError, ValueError):
+        return []
+    return printable_lines(log).splitlines()
 
 
 def _status_of_code(code: int) -> int:

@@ -304,11 +304,15 @@ class DeviceTree:
 
     def console_node(self) -> Node | None:
         """Return the node which ``chosen`` names as the console (3.6), None where it names none."""
+        return self.find(self.console_path())
+
+    def console_path(self) -> str:
+        """Return the path or alias by which ``chosen`` names the console (3.6), "" where it names none."""
         chosen = self.root.child("chosen")
         if chosen is None:
-            return None
+            return ""
         path = (chosen.strings("stdout-path") or chosen.strings("linux,stdout-path") or ("",))[0]
-        return self.find(path.partition(":")[0])
+        return path.partition(":")[0]
 
     def find(self, path: str) -> Node | None:
         """Return the node with this full path or alias, None if there is none."""

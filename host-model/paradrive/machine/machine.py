@@ -97,6 +97,7 @@ class Machine(RunLoop):
         )
         models = {**board.models, **configuration.models}
         self.devices = populate(board._replace(models=models), tree, wiring, self.bus)
+        wiring.ensure_console(tree.console_path())
         self.console = wiring.console
         #: All UARTs by the paths of their nodes; what listens to one takes the place of its ``transmit``.
         self.serial_ports: Mapping[str, Ns16550] = wiring.serial_ports

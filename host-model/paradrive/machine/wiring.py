@@ -56,6 +56,17 @@ class Wiring:
         self.mpic: Mpic | None = None
         self._mpic_node: Node | None = None
 
+    def ensure_console(self, wanted: str) -> None:
+        """Let the first UART be the console where the tree names none, as QEMU does.
+
+        Warns where it does name one, ``wanted``, of which there is no working UART.
+        """
+        if self.console is None and self.serial_ports:
+            path, self.console = next(iter(self.serial_ports.items()))
+            self.console.transmit = self.surroundings.transmit
+            if wanted:
+                self.warn(f"/chosen: there is no UART {wanted}, its stdout-path: the console is {path}")
+
     def warn_of(self, node: Node, consequence: str, error: DeviceTreeError) -> None:
         """Warn of what a node lacks because of an error in it, or in one of those that it depends on."""
         reason = error.reason.removeprefix(f"{node.path}: ")
