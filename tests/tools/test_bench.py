@@ -14,7 +14,7 @@ from paradrive.cpu.user_cache import cache_directory
 from paradrive.guest.agent_protocol import Answer, encode
 from paradrive.machine.devicetree import DeviceTree
 from paradrive_tools.agreement.variants import variants
-from paradrive_tools.bench import boot, compute, engine, lint, mmio, process, restart
+from paradrive_tools.bench import boot, compute, engine, lint, mmio, process, restart, snapshot
 from paradrive_tools.bench.emulators import qemu
 from paradrive_tools.bench.figures import FIGURES, Figure, write_figures
 from paradrive_tools.bench.process import (
@@ -225,6 +225,17 @@ def test_an_access_costs_what_its_loop_takes_longer_than_one_without(monkeypatch
         "mmio.read_us": pytest.approx(2e6 / mmio.ACCESSES),
         "mmio.write_us": pytest.approx(0.5e6 / mmio.ACCESSES),
     }
+
+
+def test_restores_are_told_in_milliseconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "program"
+    program.touch()
+    monkeypatch.setattr(snapshot, "ensure_program", lambda *_: program)
+    monkeypatch.setattr(snapshot, "BootedGuest", lambda _: SimpleNamespace(destroy=lambda: None))
+    monkeypatch.setattr(snapshot, "_pages_to_write", lambda _: snapshot.PAGES)
+    monkeypatch.setattr(snapshot, "_restore_seconds", lambda *_: 0.002)
+    files = GuestFiles(program, program, program, ())
+    assert snapshot._measure_restores(files, tmp_path, 2) == {"snapshot.restore_ms": pytest.approx(2.0)}
 
 
 def test_an_interrupted_measurement_leaves_no_process(
