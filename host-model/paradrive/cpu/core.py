@@ -100,16 +100,9 @@ class Core:
         self.msr_changed(old)
         state.remaining, state.clock_limit, state.pending = remaining, limit, pending
         state.cache_line_size = self.model.cache_line_size
-        constants = {
-            spr.PVR: self.model.pvr,
-            spr.PIR: self.number,
-            spr.TLB0CFG: self.model.tlb0cfg,
-            spr.TLB1CFG: self.model.tlb1cfg,
-            515: self.model.l1cfg0,
-            516: self.model.l1cfg1,
-        }
-        for number, value in constants.items():
+        for number, value in self.model.constants.items():
             state.spr[number] = value
+        state.spr[spr.PIR] = self.number
         self.timers.reset()
         self.mmu.reset()
 

@@ -31,6 +31,8 @@ MAS1_VALID = 0x80000000
 MAS1_PROTECTED = 0x40000000
 MAS1_TRANSLATION_SPACE = 0x00001000
 MAS4_TLB1_DEFAULT = 0x10000000
+#: The bits of MAS3 that are for the system's software to use.
+USER_BITS = 0x3C0
 
 
 class Access(IntEnum):
@@ -170,7 +172,7 @@ class Mmu:
             valid=bool(mas1 & MAS1_VALID),
             iprot=in_tlb1 and bool(mas1 & MAS1_PROTECTED),
             wimge=mas2 & 0x7F,
-            user_bits=mas3 & 0x3C0,
+            user_bits=mas3 & USER_BITS,
         )
         number = mas0 >> MAS0_ENTRY_SHIFT & 0xFFF
         if in_tlb1:

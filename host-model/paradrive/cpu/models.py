@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from paradrive.isa import spr
 from paradrive.isa.instruction import E500MC, E500V2
 
 
@@ -23,6 +24,17 @@ class CpuModel(NamedTuple):
     l1cfg1: int
     #: Bits of the MSR that exist.
     msr_mask: int
+
+    @property
+    def constants(self) -> dict[int, int]:
+        """The special-purpose registers that nothing changes, by number."""
+        return {
+            spr.PVR: self.pvr,
+            spr.TLB0CFG: self.tlb0cfg,
+            spr.TLB1CFG: self.tlb1cfg,
+            spr.L1CFG0: self.l1cfg0,
+            spr.L1CFG1: self.l1cfg1,
+        }
 
     @property
     def tlb0_entries(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive.cpu.mmu import EMPTY, TlbEntry
+from paradrive.cpu.mmu import EMPTY, USER_BITS, TlbEntry
 from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.cpu.state import (
     PENDING_DECREMENTER,
@@ -18,9 +18,11 @@ from paradrive.cpu.state import (
     PENDING_RESET,
     PENDING_WAIT,
     PENDING_WATCHDOG,
+    REGISTER_MASKS,
 )
 from paradrive.cpu.timers import PERIODIC
 from paradrive.isa import spr
+from paradrive.isa.fpscr import summarised
 from paradrive.isa.spr import SPRS, Spr
 
 if TYPE_CHECKING:
@@ -124,16 +126,21 @@ def load(core: Core, saved: Mapping[str, object]) -> None:
     for bit in range(32):
         state.cr[bit] = condition >> 31 - bit & 1
     for name in ("xer", "lr", "ctr", "pc", "fpscr", "reservation"):
-        setattr(state, name, integer(saved, name, WORD))
+        value = integer(saved, name, WORD)
+        if value & ~REGISTER_MASKS.get(name, WORD - 1) or (name == "fpscr" and value != summarised(value)):
+            raise ValueError(f"{name} {value:#x} has bits that no core can have")
+        setattr(state, name, value)
     state.reserved = integer(saved, "reserved", 2)
     _load_sprs(core, saved)
     state.pending = _pending(saved)
     state.timebase_offset = integer(saved, "timebase_offset", DOUBLE_WORD)
     for row in _rows(saved, "tlb0"):
-        entry = _entry(row)
-        if entry.size != PAGE_SIZE:
-            raise ValueError("TLB 0 has an entry that is not for a page of 4 KiB")
-        mmu.set_way(integer(row, "set", mmu.sets), integer(row, "way", core.model.tlb0_ways), entry)
+        entry, number = _entry(row), integer(row, "set", mmu.sets)
+        if entry.size != PAGE_SIZE or entry.iprot or entry.epn // PAGE_SIZE % mmu.sets != number:
+            raise ValueError(
+                "TLB 0 has an entry that is protected, not for 4 KiB, or in another set than its own"
+            )
+        mmu.set_way(number, integer(row, "way", core.model.tlb0_ways), entry)
     for row in _rows(saved, "tlb1"):
         mmu.tlb1[integer(row, "number", core.model.tlb1_entries)] = _entry(row)
     mmu.next_way = integer(saved, "next_way", core.model.tlb0_ways)
@@ -144,6 +151,8 @@ def load(core: Core, saved: Mapping[str, object]) -> None:
     old, state.msr = state.msr, msr
     core.msr_changed(old)
     decrementer = _mapping(saved, "decrementer")
+    if state.pending != core.timers.pending():
+        raise ValueError("pending does not tell what TSR and TCR do")
     core.timers.load(
         (
             integer(decrementer, "zero_at", 2 * DOUBLE_WORD),
@@ -194,10 +203,13 @@ def _rows(saved: Mapping[str, object], key: str) -> list[dict[str, object]]:
 def _load_sprs(core: Core, saved: Mapping[str, object]) -> None:
     registers, values = saved_sprs(core.model), _mapping(saved, "spr")
     for name in values:
-        value = integer(values, name, WORD)
-        if name not in registers or value & ~registers[name].write_mask:
-            raise ValueError(f"special-purpose register {name!r} is unknown or has a bad value")
-        core.state.spr[registers[name].number] = value
+        value, register = integer(values, name, WORD), registers.get(name)
+        if register is None:
+            raise ValueError(f"special-purpose register {name!r} is unknown")
+        constant = core.model.constants.get(register.number)
+        if value & ~register.mask if constant is None else value != constant:
+            raise ValueError(f"special-purpose register {name!r} has a bad value")
+        core.state.spr[register.number] = value
 
 
 def _pending(saved: Mapping[str, object]) -> int:
@@ -221,7 +233,9 @@ def _entry(row: Mapping[str, object]) -> TlbEntry:
     """Return a TLB entry as `Mmu.write_entry` could have made it; ValueError for any other."""
     fields = {name: integer(row, name, limit) for name, limit in _ENTRY_LIMITS.items()}
     size = fields["size"]
-    if size < PAGE_SIZE or size & size - 1 or (fields["epn"] | fields["rpn"]) & size - 1:
+    # Sizes are powers of four.
+    is_size = size >= PAGE_SIZE and not size & size - 1 and size.bit_length() % 2
+    if not is_size or (fields["epn"] | fields["rpn"]) & size - 1 or fields["user_bits"] & ~USER_BITS:
         raise ValueError("a TLB entry is for no page that the core could have")
     valid, iprot = bool(fields.pop("valid")), bool(fields.pop("iprot"))
     return TlbEntry(**fields, valid=valid, iprot=iprot)

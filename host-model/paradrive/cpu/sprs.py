@@ -54,7 +54,7 @@ def write(core: Core, number: int, value: int) -> None:
     if writer is not None:
         writer(core, value)
     else:
-        core.state.spr[register.place] = value & register.write_mask
+        core.state.spr[register.place] = value & register.mask
 
 
 def _read_xer(core: Core) -> int:
@@ -90,7 +90,7 @@ def _ones_clear(number: int) -> Callable[[Core, int], None]:
 
 def _write_pid(number: int) -> Callable[[Core, int], None]:
     def write(core: Core, value: int) -> None:
-        value &= 0xFF
+        value &= SPRS[number].mask
         if core.state.spr[number] != value:
             core.state.spr[number] = value
             core.flush_processes()
@@ -110,15 +110,6 @@ def _write_dbcr0(core: Core, value: int) -> None:
         core.state.pending |= PENDING_RESET
 
 
-def _cache_control(number: int, immediate: int) -> Callable[[Core, int], None]:
-    """Return the writer of a cache control register whose bits ``immediate`` act at once and read as zero."""
-
-    def write(core: Core, value: int) -> None:
-        core.state.spr[number] = value & ~immediate
-
-    return write
-
-
 READERS: dict[int, Callable[[Core], int]] = {
     spr.XER: _read_xer,
     spr.LR: lambda core: core.state.lr,
@@ -129,10 +120,6 @@ READERS: dict[int, Callable[[Core], int]] = {
     526: lambda core: core.timers.timebase() & 0xFFFFFFFF,
     527: lambda core: core.timers.timebase() >> 32,
 }
-
-# Flash invalidate and lock clear bits of L1CSR0 and L1CSR1, and of L2CSR0 (e500 core manual, 2.11).
-_L1_IMMEDIATE = 0x00000102
-_L2_IMMEDIATE = 0x00200000 | 0x00000800 | 0x00000400
 
 WRITERS: dict[int, Callable[[Core, int], None]] = {
     spr.XER: _write_xer,
@@ -150,7 +137,4 @@ WRITERS: dict[int, Callable[[Core, int], None]] = {
     spr.PID2: _write_pid(spr.PID2),
     spr.MMUCSR0: _write_mmucsr0,
     spr.DBCR0: _write_dbcr0,
-    spr.L1CSR0: _cache_control(spr.L1CSR0, _L1_IMMEDIATE),
-    spr.L1CSR1: _cache_control(spr.L1CSR1, _L1_IMMEDIATE),
-    1017: _cache_control(1017, _L2_IMMEDIATE),
 }

@@ -45,6 +45,9 @@ class Translation(ctypes.Structure):
 
 NO_PAGE = 1
 
+#: The bits that registers have, where they do not have all 32; no other is ever set.
+REGISTER_MASKS = {"pc": 0xFFFFFFFC, "xer": 0xE000007F, "reservation": 0xFFFFFFFC}
+
 
 class StateLayout(ctypes.Structure):
     """The memory behind `CoreState`, in the host's byte order."""

@@ -206,16 +206,20 @@ class Timers:
         self.state.spr[spr.TSR] |= bits
         self._update_pending()
 
-    def _update_pending(self) -> None:
+    def pending(self) -> int:
+        """Return ``state.pending`` with those timers whose status is set and enabled, and no others."""
         control, status = self.state.spr[spr.TCR], self.state.spr[spr.TSR]
-        pending = self.state.pending & ~(PENDING_DECREMENTER | PENDING_FIXED_INTERVAL | PENDING_WATCHDOG)
+        pending: int = self.state.pending & ~(PENDING_DECREMENTER | PENDING_FIXED_INTERVAL | PENDING_WATCHDOG)
         if control & TCR_DECREMENTER_ENABLE and status & TSR_DECREMENTER:
             pending |= PENDING_DECREMENTER
         if control & TCR_FIXED_INTERVAL_ENABLE and status & TSR_FIXED_INTERVAL:
             pending |= PENDING_FIXED_INTERVAL
         if control & TCR_WATCHDOG_ENABLE and status & TSR_WATCHDOG:
             pending |= PENDING_WATCHDOG
-        self.state.pending = pending
+        return pending
+
+    def _update_pending(self) -> None:
+        self.state.pending = self.pending()
 
     def _schedule_periodic(self) -> None:
         """Schedule the next rising edges of the time base bits that TCR selects (EREF 2.9.1).

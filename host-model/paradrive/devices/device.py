@@ -153,12 +153,17 @@ class Device(abc.ABC):
         self.guest_errors.record(GuestError(self.name, offset, size, True, value))
 
 
-def saved_integer(device: Device, state: Mapping[str, object], key: str, default: int) -> int:
-    """Return the integer saved under ``key``, ``default`` where there is none; else ValueError."""
+def saved_integer(
+    device: Device, state: Mapping[str, object], key: str, default: int, limit: int = 1 << 64
+) -> int:
+    """Return the integer saved under ``key``, ``default`` where there is none.
+
+    Raises ValueError for another type and for an integer that is not in ``range(limit)``.
+    """
     value = state.get(key, default)
-    if not isinstance(value, int):
-        raise ValueError(f"{device.name}: saved state: {key} is not an integer")
-    return value
+    if not isinstance(value, int) or not 0 <= value < limit:
+        raise ValueError(f"{device.name}: saved state: {key} is not an integer from 0 to {limit - 1}")
+    return int(value)
 
 
 def saved_integers(device: Device, state: Mapping[str, object], key: str, limit: int) -> list[int]:

@@ -27,6 +27,8 @@ FIFO_DEPTH = 16
 POLLS = 16
 #: In nanoseconds of guest time: about a character at 115,200 bauds, and more than a driver takes to finish.
 SETTLING_TIME = 100_000
+#: A century of guest time.
+LATEST = 1 << 62
 #: What stands for a break among characters received.
 BREAK_CHARACTER = 0x100
 
@@ -245,10 +247,10 @@ class Ns16550(RegisterDevice):
             raise ValueError(f"{self.name}: saved state: fifo holds more than {FIFO_DEPTH} bytes")
         self._fifo = deque(fifo)
         self._input = deque(saved_integers(self, state, "input", BREAK_CHARACTER + 1))
-        self._empty_unreported = bool(saved_integer(self, state, "empty_unreported", 0))
-        self._polls = saved_integer(self, state, "polls", 0)
-        self._is_awaited = bool(saved_integer(self, state, "awaited", 0))
-        self._settle_at(saved_integer(self, state, "awaited_at", 0))
+        self._empty_unreported = bool(saved_integer(self, state, "empty_unreported", 0, 2))
+        self._polls = saved_integer(self, state, "polls", 0, POLLS + 1)
+        self._is_awaited = bool(saved_integer(self, state, "awaited", 0, 2))
+        self._settle_at(saved_integer(self, state, "awaited_at", 0, LATEST))
         self._update_interrupt()
 
     @RBR.on_read

@@ -158,7 +158,7 @@ class Emitter(MemoryEmitter):
             self.store_state(register.name.lower(), value)
         else:
             place = at_offset(self.builder, self.state, offset_of("spr") + 4 * register.place)
-            self.builder.store((value & register.write_mask).llvm, place)
+            self.builder.store((value & register.mask).llvm, place)
 
     def read_msr(self) -> Value:
         return self.load_state("msr")
