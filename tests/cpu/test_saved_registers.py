@@ -171,6 +171,11 @@ def test_interrupt_of_a_timer_is_pending_only_as_its_registers_say(pair: SavedPa
     assert (pair.check(changed(pair.saved, ("pending",), [name])) is not None) == is_timer
 
 
+@pytest.mark.parametrize("name", ["pending", "edges_due"])
+def test_name_without_its_list_is_refused(pair: SavedPair, name: str) -> None:
+    assert pair.check(changed(pair.saved, (name,), "watchdog")) is not None
+
+
 @pytest.mark.parametrize(
     "field", [("size", 1 << 13), ("user_bits", 1), ("iprot", 1), ("epn", DATA + 0x1000)], ids=lambda f: f[0]
 )

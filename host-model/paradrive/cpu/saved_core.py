@@ -219,10 +219,12 @@ def _pending(saved: Mapping[str, object]) -> int:
 def _names(saved: Mapping[str, object], key: str, known: Collection[str]) -> set[str]:
     """Return the names under ``key``, none where nothing was saved; ValueError if not all are ``known``."""
     names = saved.get(key, [])
-    for name in names if isinstance(names, list) else [names]:
+    if not isinstance(names, list):
+        raise ValueError(f"{key} is not a list of names")
+    for name in names:
         if not isinstance(name, str) or name not in known:
             raise ValueError(f"{key} names something unknown: {name!r}")
-    return set(names)  # type: ignore[call-overload, no-any-return]
+    return set(names)
 
 
 def _fields(entry: TlbEntry) -> dict[str, int]:
