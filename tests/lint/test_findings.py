@@ -13,18 +13,21 @@ from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.inputs import InputError
 from paradrive_tools.agreement.variants import variants
 from paradrive_tools.lint import dtc, limits
+from paradrive_tools.lint import lint as lint_module
 from paradrive_tools.lint.finding import Finding, Location, Severity
 from paradrive_tools.lint.formats import FORMATS
 from paradrive_tools.lint.lint import all_rules, in_order
 from paradrive_tools.lint.pages import all_pages, page_of
 from paradrive_tools.lint.report import Expectation, Report
-from paradrive_tools.lint.rule import RULES, rule
+from paradrive_tools.lint.rule import RULES, Problem, Rule, rule
 from paradrive_tools.lint.session import Companions, report_on
 from paradrive_tools.lint.source import read_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from paradrive_tools.lint.subject import Subject
 
     Lint = Callable[..., Any]
     WriteTree = Callable[..., str]
@@ -309,3 +312,17 @@ def test_an_error_of_an_included_file_names_it(write_tree: WriteTree, tmp_path: 
     with pytest.raises(InputError) as error:
         read_tree(write_tree('/include/ "part.dtsi"\n'))
     assert error.value.source.startswith(f"{tmp_path}/part.dtsi:2:")
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_a_property_that_a_rule_cannot_read_is_a_finding_of_that_rule(
+    write_tree: WriteTree, monkeypatch: pytest.MonkeyPatch, severity: Severity
+) -> None:
+    def check(subject: Subject) -> list[Problem]:
+        raise DeviceTreeError(subject.name, "its cells are none")
+
+    broken = Rule("broken", severity, "Mend it.", check)
+    monkeypatch.setattr(lint_module, "all_rules", lambda: {"broken": broken})
+    name = write_tree("")
+    (finding,) = report_on(read_tree(name), Companions()).findings
+    assert finding == Finding("broken", severity, "its cells are none", Location(name), hint="Mend it.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -134,6 +135,20 @@ def test_file_that_is_missing_is_one_line(lint: Lint, tmp_path: Path) -> None:
     assert (status, out) == (2, "")
     assert err.startswith(f"paradrive: error: {name}: ")
     assert err.count("\n") == 1
+
+
+def test_no_place_for_temporary_files_is_one_line(
+    lint: Lint, write_tree: WriteTree, ppce500: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tree.dtb").write_bytes(ppce500)
+    names = [write_tree(""), str(tmp_path / "tree.dtb")]
+    for name in names:
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+            status, _, err = lint(name)
+        assert status == 2
+        assert err.startswith(f"paradrive: error: {name}: ")
+        assert err.count("\n") == 1
 
 
 def test_damaged_blob_is_one_line(lint: Lint, ppce500: bytes, tmp_path: Path) -> None:

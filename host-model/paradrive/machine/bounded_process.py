@@ -126,9 +126,19 @@ def run_bounded(
     """Run ``command`` with ``contents`` on its standard input.
 
     Nothing that it has started is left when this returns. Raises InputError, naming ``source``, when the tool
-    is not there or goes beyond a limit.
+    is not there, cannot be run or goes beyond a limit.
     """
     limits = Limits() if limits is None else limits
+    try:
+        return _run(command, contents, source, directory, limits)
+    except OSError as error:  # no directory for temporary files, a full disk, too many processes
+        reason = error.strerror or str(error)
+        raise InputError(source, f"{command[0]} cannot be run: {reason}") from None
+
+
+def _run(
+    command: Sequence[str], contents: bytes, source: str, directory: Path | None, limits: Limits
+) -> Result:
     with (
         tempfile.TemporaryFile() as given,
         tempfile.TemporaryFile() as output,

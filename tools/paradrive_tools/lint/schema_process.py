@@ -44,7 +44,10 @@ class SchemaProcess:
         if self._process is not None and self._process.poll() is not None:
             self.end()  # it has died meanwhile: with the thread that had started it, for example
         if self._process is None:
-            self._process = self._start()
+            try:
+                self._process = self._start()
+            except OSError:
+                return  # there is no answer then
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(REQUEST.pack(len(blob)) + blob)

@@ -54,16 +54,25 @@ def read_tree(name: str, include: Sequence[str] = ()) -> Source:
     contents = read_input(name, max(MAX_SOURCE_SIZE, MAX_BLOB_SIZE))
     if contents.startswith(_BLOB_MAGIC) or name.endswith((".dtb", ".dtbo")):
         return Source(name, contents, SourceMap(name))
-    with TemporaryDirectory() as directory:
-        copies = Path(directory)
-        inclusion = Inclusion(copies, [str(Path(name).parent), *include, str(TREE_SOURCES)])
-        try:
-            text = _preprocess(contents, name, inclusion, copies)
-            text = inclusion.for_dtc(text.decode("latin-1"), name).encode("latin-1")
-            blob, findings = dtc.compile_source(text, name, copies)
-            annotated = dtc.annotate_source(text, name, copies)
-        except InputError as error:
-            raise inclusion.explain(error) from None
+    try:
+        with TemporaryDirectory() as directory:
+            return _compile(
+                contents, name, [str(Path(name).parent), *include, str(TREE_SOURCES)], Path(directory)
+            )
+    except OSError as error:
+        raise InputError(name, f"temporary files cannot be written: {error.strerror}") from None
+
+
+def _compile(contents: bytes, name: str, directories: Sequence[str], copies: Path) -> Source:
+    """Return the tree of a source, which includes what is copied into the empty directory ``copies``."""
+    inclusion = Inclusion(copies, directories)
+    try:
+        text = _preprocess(contents, name, inclusion, copies)
+        text = inclusion.for_dtc(text.decode("latin-1"), name).encode("latin-1")
+        blob, findings = dtc.compile_source(text, name, copies)
+        annotated = dtc.annotate_source(text, name, copies)
+    except InputError as error:
+        raise inclusion.explain(error) from None
     return Source(name, blob, parse_annotated(annotated, name), tuple(findings))
 
 
