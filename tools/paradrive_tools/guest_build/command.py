@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,13 @@ def _environment(directory: Path) -> dict[str, str]:
 
 def tool(name: str) -> Path:
     """Return the file of a tool, which is an input of all that it makes; its mere name if it is missing."""
-    return Path(shutil.which(name) or name)
+    return Path(_which(name, os.environ.get("PATH")) or name)
+
+
+@cache
+def _which(name: str, path: str | None) -> str | None:
+    """Look a tool up once: a guest has many parts, and several are made by the same one."""
+    return shutil.which(name, path=path)
 
 
 @contextmanager
