@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 WARNINGS = {
     "unit-address",
     "interrupt-sense",
+    "interrupt-shared",
     "module-not-loaded-by-itself",
     "configuration-without-driver",
     "schema-undocumented",
