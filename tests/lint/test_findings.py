@@ -74,6 +74,8 @@ def test_severity_of_each_rule() -> None:
         ("/ { device@1 { }; };", ("dtc:unit_address_vs_reg", "warning")),
         ("/ { x { a; a; }; };", ("dtc:duplicate_property_names", "error")),
         ("/ { x { a; a; }; };", ("unloadable", "error")),
+        ("/ { x_y { }; };", ("dtc:node_name_chars_strict", "warning")),
+        ("/ { x { a_b; }; };", ("dtc:property_name_chars_strict", "warning")),
         ("&pvctl { reg = <0x0 0x1000 0x0>; };", ("reg-malformed", "error")),
     ],
 )

@@ -201,6 +201,22 @@ def test_a_symbol_that_the_kernel_does_not_give_is_found(
     assert reason in problem.message
 
 
+def test_many_symbols_that_the_kernel_does_not_give_are_counted(
+    lint: Lint, ppce500: bytes, other_kernel: ChangeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = other_kernel(lambda line: "")
+    monkeypatch.setattr(driver, "_MAX_UNRESOLVED", 1000)
+    every = lint(ppce500, kernel=kernel)["module-unresolved-symbol"]
+    assert len(every) > 3
+    for named in (len(every) - 1, len(every) - 2, 1):
+        monkeypatch.setattr(driver, "_MAX_UNRESOLVED", named)
+        *some, rest = lint(ppce500, kernel=kernel)["module-unresolved-symbol"]
+        assert some == every[:named]
+        assert f" {len(every) - named} more " in rest.message
+    monkeypatch.setattr(driver, "_MAX_UNRESOLVED", len(every))
+    assert lint(ppce500, kernel=kernel)["module-unresolved-symbol"] == every
+
+
 def test_a_symbol_from_an_imported_namespace_is_given(
     lint: Lint, ppce500: bytes, other_kernel: ChangeKernel, changed_module: ChangeModule
 ) -> None:
