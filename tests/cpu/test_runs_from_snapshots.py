@@ -85,6 +85,7 @@ def prepare(core: BareCore, seed: int) -> None:
         core.put(FIRST_PROGRAM + number * PROGRAM_SIZE, *words, HALT)
     for _ in range(5):
         core.tlbwe(*mapping(source))
+    core.spr[spr.PID] = source.randrange(3)
 
 
 class Snapshots:

@@ -109,6 +109,31 @@ def test_reset_is_undone_by_a_restore_without_a_run(boot: Boot, straight: States
         machine.restore(snapshot)
 
 
+#: Waits for the decrementer again and again, and counts in r11.
+IDLING = """
+    lis 3, handler@h ; mtspr 63, 3 ; li 3, handler@l ; mtspr 410, 3 ; lis 3, 0x40 ; mtspr 1008, 3
+    lis 3, 1 ; mtspr 22, 3 ; mtspr 54, 3 ; lis 3, 0x0440 ; mtspr 340, 3
+again: lis 3, 4 ; ori 3, 3, 0x8000 ; mtmsr 3 ; isync ; addi 11, 11, 1 ; b again
+    .balign 16
+handler: lis 3, 0x0800 ; mtspr 336, 3 ; lis 3, 4 ; mfspr 4, 27 ; andc 4, 4, 3 ; mtspr 27, 4 ; rfi
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_time_in_which_the_guest_waited_counts_as_before_after_a_restore(boot: Boot, engine: str) -> None:
+    machine = boot(IDLING, memory_size=MEMORY_SIZE, engine=engine)
+    machine.run(200, reset_limit=0)
+    snapshot, before = machine.snapshot(), whole_state(machine)
+    ends = []
+    for _ in range(2):
+        machine.run(200, reset_limit=0)
+        ends.append(whole_state(machine))
+        machine.restore(snapshot)
+        assert not differences(whole_state(machine), before)
+    assert not differences(*ends)
+    assert ends[0]["time"] > 10 * ends[0]["instructions"]  # type: ignore[operator]
+
+
 @pytest.mark.parametrize(("saving", "loading"), [ENGINES, ENGINES[::-1]])
 def test_loaded_machine_has_all_that_the_saved_one_had(
     boot: Boot, straight: States, tmp_path: Path, saving: str, loading: str

@@ -37,6 +37,7 @@ _NOT_THE_GUESTS = {
     ("Machine", "_active_instructions"),
     ("Machine", "_active_time"),
     ("Machine", "_active_spent"),
+    ("Machine", "_charges"),
     ("Core", "readable"),
     ("Core", "writable"),
     ("Core", "executable"),
