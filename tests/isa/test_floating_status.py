@@ -71,6 +71,11 @@ def test_mtfsf_sets_the_chosen_fields_except_what_follows_from_others(shared: Ba
     assert fpscr == 0
 
 
+def test_mtfsf_with_l_sets_all_fields(shared: BareCore) -> None:
+    _, fpscr = compute(shared, "mtfsf", b=OX | 0xF, fpscr=FX | XX, L=1, FLM=0, frB=3)
+    assert fpscr == OX | 0xF
+
+
 def test_mcrfs_copies_a_field(shared: BareCore) -> None:
     compute(shared, "mcrfs", fpscr=FX | OX | VE, BF=2, BFA=0)
     assert shared.state.condition_register() >> 20 & 15 == 0b1001

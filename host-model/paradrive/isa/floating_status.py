@@ -45,10 +45,10 @@ def _(cpu: Context, i: Any) -> None:
     set_status(cpu, i, status(cpu) & ~(0xF << shift) | i.U << shift)
 
 
-@interpreted("mtfsf{Rc} FLM,frB", "111111 / FLM:8 / frB:5 1011000111 Rc:1")
+@interpreted("mtfsf{Rc} FLM,frB", "111111 L:1 FLM:8 / frB:5 1011000111 Rc:1")
 def _(cpu: Context, i: Any) -> None:
-    """Move to FPSCR fields: those whose bit in FLM is 1."""
-    chosen = sum(0xF << 4 * field for field in range(8) if i.FLM >> field & 1)
+    """Move to FPSCR fields: those whose bit in FLM is 1, with L = 1 all of them."""
+    chosen = sum(0xF << 4 * field for field in range(8) if i.L or i.FLM >> field & 1)
     set_status(cpu, i, status(cpu) & ~chosen | bits(cpu, i.frB) & chosen)
 
 
