@@ -9,6 +9,7 @@ import pytest
 
 from paradrive.devices.pvctl import Command, CrashKind
 from paradrive.machine.outcome import Panicked
+from paradrive.machine.run_loop import PANIC_GRACE
 from paradrive.testing.guest import GuestFiles
 from paradrive_tools.guest_build import ensure_guest
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from paradrive.devices.pvctl import Pvctl
     from paradrive.testing.booted import BootedGuest
 
-BUDGET = 20_000_000
+#: A kernel that has panicked may still say why.
+BUDGET = 2 * PANIC_GRACE
 
 
 @pytest.fixture(scope="session")
@@ -35,5 +37,5 @@ def test_crash_by_sysrq_is_reported_to_the_host(guest: BootedGuest, pvctl: Pvctl
 
 def test_key_without_a_break_is_mere_input(guest: BootedGuest, pvctl: Pvctl) -> None:
     guest.type_text("c")
-    guest.machine.run(BUDGET, reset_limit=0)
+    guest.machine.run(BUDGET // 20, reset_limit=0)
     assert not pvctl.commands
