@@ -68,7 +68,8 @@ def step(source: random.Random) -> list[int]:
     if kind == "load":
         return [*address, insn("lwz", rT=6, rA=4), insn("add", rT=3, rA=3, rB=6)]
     if kind == "process":
-        return [li(4, source.randrange(3)), mtspr(spr.PID, 4)]
+        change = [li(4, source.randrange(3)), mtspr(spr.PID, 4)]
+        return [*change, *address, *call] if source.randrange(2) else change
     values = zip((spr.MAS0, spr.MAS1, spr.MAS2, spr.MAS3), mapping(source), strict=True)
     moves = [word for number, value in values for word in (*load_constant(4, value), mtspr(number, 4))]
     return [*moves, insn("tlbwe")]
@@ -120,14 +121,21 @@ def run(core: BareCore, program: int, length: int, msr: int) -> RunExit:
 
 
 def actions(seed: int) -> Iterator[Callable[[BareCore, Snapshots], object]]:
-    """Yield runs of the programs, snapshots, and returns to these: mostly to the last one."""
+    """Yield runs of the programs, snapshots, and returns to these: mostly to the last one.
+
+    In between, a reset that is undone, and that the host tells of a change in memory.
+    """
     source = random.Random(seed)
     yield lambda _, snapshots: snapshots.take()
     for _ in range(12):
-        kind = source.randrange(8)
+        kind = source.randrange(10)
         if kind == 0:
             yield lambda _, snapshots: snapshots.take()
-        elif kind < 6:
+        elif kind == 1:
+            yield lambda core, _: core.vcpu.memory_changed()
+        elif kind < 8:
+            if kind == 2:
+                yield lambda core, _: core.vcpu.reset()
             place = source.choice((-1, -1, -1, 0, 1))
             yield lambda _, snapshots, place=place: snapshots.restore(place)  # type: ignore[misc]
         for _ in range(source.randrange(1, 3)):

@@ -132,6 +132,27 @@ def test_reset_beyond_the_limit_ends_the_run(boot: Boot) -> None:
     assert machine.resets == 3
 
 
+#: Executes an instruction, replaces it and executes it again, on each of two boots; ends with what the
+#: second boot has added up.
+PATCHES_ITSELF = """
+    li 6, 0x3000 ; lwz 8, 0(6) ; addi 8, 8, 1 ; stw 8, 0(6) ; li 9, 0 ; li 12, 0
+patched:
+    li 7, 1
+    add 12, 12, 7 ; cmpwi 9, 1 ; beq done ; li 9, 1
+    lis 10, patched@h ; ori 10, 10, patched@l ; lis 11, 0x38e0 ; ori 11, 11, 2 ; stw 11, 0(10) ; isync
+    b patched
+done:
+    cmpwi 8, 2 ; bne reset
+    store32 pvctl + 0x0c, 0x1f ; lis 4, pvctl@ha ; stw 12, pvctl + 0x14@l(4) ; store32 pvctl + 0x10, 1
+reset: store32 rstcr, 2 ; b .
+"""
+
+
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+def test_code_that_the_guest_has_changed_is_the_images_again_after_a_reset(boot: Boot, engine: str) -> None:
+    assert run(boot(PATCHES_ITSELF, engine=engine), reset_limit=1) == PoweredOff(1 + 2)
+
+
 def test_guest_learns_why_it_has_started(boot: Boot) -> None:
     machine = boot(COUNT_BOOTS + "store32 rstcr, 2 ; b .")
     pvctl = machine.devices[PVCTL]
