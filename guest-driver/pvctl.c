@@ -210,7 +210,6 @@ static irqreturn_t pvctl_interrupt(int irq, void *data)
 	if (events & PVCTL_EVENT_CRASH)
 		panic("%s: the host requests a crash", dev_name(pvctl->dev));
 
-	pm_wakeup_hard_event(pvctl->dev);
 	atomic_or(events, &pvctl->requests);
 	schedule_work(&pvctl->request_work);
 
@@ -220,14 +219,15 @@ static irqreturn_t pvctl_interrupt(int irq, void *data)
 static void pvctl_serve_requests(struct work_struct *work)
 {
 	struct pvctl *pvctl = container_of(work, struct pvctl, request_work);
-	u32 events = atomic_xchg(&pvctl->requests, 0);
 	unsigned int flags;
+	u32 events;
 
 	/*
 	 * While the system suspends or resumes no program can be started, and
 	 * orderly_poweroff() would force the power-off.
 	 */
 	flags = lock_system_sleep();
+	events = atomic_xchg(&pvctl->requests, 0);
 
 	if (events & PVCTL_EVENT_SHUTDOWN) {
 		dev_info(pvctl->dev, "the host requests a shutdown\n");
@@ -376,6 +376,14 @@ static int pvctl_probe(struct platform_device *pdev)
 	return 0;
 }
 
+/* No sleep before what is requested is served; a later request ends the sleep */
+static int pvctl_suspend(struct device *dev)
+{
+	struct pvctl *pvctl = dev_get_drvdata(dev);
+
+	return atomic_read(&pvctl->requests) ? -EBUSY : 0;
+}
+
 /*
  * The device may be in its power-on state, or on another host. Nothing is
  * cleared: a request may be what has ended the sleep.
@@ -396,9 +404,12 @@ static int pvctl_resume(struct device *dev)
 	return 0;
 }
 
-/* First of all, as the resume of another device may make the guest crash */
+/*
+ * When the interrupt only wakes the guest any more, and before other devices
+ * resume, which may make the guest crash.
+ */
 static const struct dev_pm_ops pvctl_pm_ops = {
-	NOIRQ_SYSTEM_SLEEP_PM_OPS(NULL, pvctl_resume)
+	NOIRQ_SYSTEM_SLEEP_PM_OPS(pvctl_suspend, pvctl_resume)
 };
 
 /* Called before the handlers of power-off and restart, and before kexec */

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paradrive_tools.guest_build.configuration import KernelConfiguration
 from paradrive_tools.guest_build.initramfs import ensure_program
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 SOURCES = Path(__file__).parent / "userland"
 
 
-def program(name: str, guest_files: GuestFiles) -> bytes:
-    """Return the program of this name, built for the guest if need be."""
-    return ensure_program("e500v2", guest_files.kernel.parent, SOURCES / f"{name}.c").read_bytes()
+def program(name: str, guest_files: GuestFiles, *fragments: str) -> bytes:
+    """Return the program of this name, built for the guest whose kernel has these ``fragments``."""
+    configuration = KernelConfiguration("e500v2", fragments)
+    kernel = guest_files.kernel.parent
+    return ensure_program(configuration.name, kernel, SOURCES / f"{name}.c").read_bytes()
