@@ -11,7 +11,7 @@ import pytest
 from paradrive.devices.pvctl import Event, Pvctl
 from paradrive.devices.ram import Ram
 from paradrive.guest.agent import GuestEndedError
-from paradrive.guest.agent_protocol import AgentError
+from paradrive.machine.outcome import ResetLimit
 from paradrive.machine.snapshot import copy_pages
 from paradrive.testing.booted import BootedGuest, Recipe
 from paradrive.testing.faults import Returns
@@ -189,11 +189,9 @@ def test_lines_of_a_module_that_an_earlier_test_brought_along_are_not_told(guest
 
 def test_what_was_awaited_is_not_asked_for_any_more(guest: BootedGuest) -> None:
     asked, untraced = [], guest.machine.bus.untraced
-    guest.agent.start("reboot")
+    program = guest.agent.start("reboot")
     guest.run_until(access=lambda access: not asked.append(access))
-    guest.run_until(line="Restarting system")
-    with pytest.raises(AgentError):
-        guest.run_until(instructions=10_000_000)
+    assert program.wait().outcome == ResetLimit(0)
     assert len(asked) == 1
     assert guest.machine.bus.untraced == untraced
 

@@ -52,7 +52,6 @@ def living(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Machine]]:
 
 
 EVICTING = """
-import gc
 guests = {}
 
 def note(name, guest, known):
