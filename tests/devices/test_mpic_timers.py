@@ -70,3 +70,20 @@ def test_destroyed_controller_leaves_no_event(pic: Controller) -> None:
     pic[GTBCR] = 100
     pic.mpic.destroy()
     assert pic.clock.next_event() is None
+
+
+def test_timer_that_expires_again_takes_no_request_back(smp: Controller) -> None:
+    """Its destination has changed since, and the first CPU has not taken the interrupt yet."""
+    smp[GTVPR] = 6 << 16 | 0x90
+    smp[GTDR] = 0b10
+    smp[GTBCR] = 100
+    smp.advance(100 * NANOSECONDS_PER_TICK)
+    smp[GTDR] = 0b01
+    smp.advance(100 * NANOSECONDS_PER_TICK)
+    assert smp.outputs == [True, True]
+    assert [smp.of_cpu(cpu, IACK) for cpu in (0, 1)] == [0x90, 0x90]
+
+
+def test_destination_of_a_timer_has_a_bit_for_each_cpu(smp: Controller) -> None:
+    smp[GTDR] = 0xFFFFFFFF
+    assert smp[GTDR] == 0b11
