@@ -254,6 +254,15 @@ def test_switching_the_fifo_clears_it(receiver: Port) -> None:
     assert not receiver[LSR] & 1
 
 
+@pytest.mark.parametrize(("selected", "level"), [*enumerate((1, 4, 8, 14))])
+def test_trigger_level_is_the_one_that_is_selected(receiver: Port, selected: int, level: int) -> None:
+    receiver[FCR] = FIFO_ENABLE | CLEAR_RECEIVER | selected << 6
+    receiver.uart.receive(b"x" * (level - 1))
+    assert receiver.cause() == (TIMEOUT if level > 1 else NONE)
+    receiver.uart.receive(b"x")
+    assert receiver.cause() == RECEIVED
+
+
 def test_receiver_interrupts_as_timeout_below_the_trigger_level_and_as_data_above(receiver: Port) -> None:
     receiver.uart.receive(bytes(7))
     assert receiver.cause() == TIMEOUT

@@ -134,6 +134,21 @@ def test_time_in_which_the_guest_waited_counts_as_before_after_a_restore(boot: B
     assert ends[0]["time"] > 10 * ends[0]["instructions"]  # type: ignore[operator]
 
 
+def test_restore_brings_back_a_panic_and_a_reset_that_has_been_asked_for(boot: Boot) -> None:
+    machine = boot("spin: b spin", memory_size=MEMORY_SIZE)
+    machine.vcpu.run(100)
+    machine.request_reset()
+    machine.panicked("the first one")
+    snapshot, before = machine.snapshot(), whole_state(machine)
+    machine.reset(BootReason.HOST_RESET)
+    machine.vcpu.run(1)
+    machine.vcpu.run(50)
+    machine.panicked("another one, later")
+    assert differences(whole_state(machine), before)
+    machine.restore(snapshot)
+    assert not differences(whole_state(machine), before)
+
+
 @pytest.mark.parametrize(("saving", "loading"), [ENGINES, ENGINES[::-1]])
 def test_loaded_machine_has_all_that_the_saved_one_had(
     boot: Boot, straight: States, tmp_path: Path, saving: str, loading: str
