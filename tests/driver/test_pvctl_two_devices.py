@@ -9,7 +9,7 @@ import pytest
 from binding import DRIVER
 
 from paradrive.devices.pvctl import Command, Event, Feature, Pvctl, Status
-from paradrive.machine.outcome import Panicked, PoweredOff
+from paradrive.machine.outcome import Panicked, PoweredOff, ResetLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The devices pvctl@0 and pvctl@1000; the latter has the higher priority.
 TWO_DEVICES = "../selftests/two-devices.dts"
+#: The same, but for their priorities, and with one interrupt.
+ONE_INTERRUPT = "../../dts/variants/bad/one-interrupt-for-two.dts"
 #: The kernel's handler that resets through the guts (kernel: arch/powerpc/sysdev/fsl_soc.c).
 PRIORITY_OF_GUTS = 128
 #: Ten boots.
@@ -76,6 +78,27 @@ def test_both_hear_of_a_crash_that_one_has_requested(guest: BootedGuest, asking:
     devices[asking].request(Event.CRASH)
     assert isinstance(guest.machine.run(BUDGET, reset_limit=0), Panicked)
     assert (low.commands, high.commands) == ([Command.CRASH()], [Command.CRASH(), Command.RESET()])
+
+
+@pytest.mark.guest(dtb=ONE_INTERRUPT)
+@pytest.mark.parametrize("asking", [0, 1])
+def test_either_may_request_where_they_share_an_interrupt(guest: BootedGuest, asking: int) -> None:
+    assert pvctls(guest)[asking].request(Event.REBOOT)
+    assert guest.machine.run(BUDGET, reset_limit=0) == ResetLimit(0)
+    assert "nobody cared" not in guest.console
+
+
+@pytest.mark.guest(dtb=ONE_INTERRUPT)
+@pytest.mark.parametrize("asking", [0, 1])
+def test_masked_request_is_not_served_with_that_of_another_device(guest: BootedGuest, asking: int) -> None:
+    devices = pvctls(guest)
+    masked = devices[1 - asking]
+    masked.write(Pvctl.EVENT_MASK.offset, 4, Event.CRASH)
+    assert masked.request(Event.SHUTDOWN)
+    assert devices[asking].request(Event.REBOOT)
+    assert guest.machine.run(BUDGET, reset_limit=0) == ResetLimit(0)
+    assert masked.EVENT == Event.SHUTDOWN
+    assert "requests a shutdown" not in guest.console
 
 
 # Which of two would be asked first, nobody could tell.
