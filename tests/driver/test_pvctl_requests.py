@@ -137,9 +137,17 @@ def test_undefined_event_that_interrupts_is_left_alone(guest: BootedGuest, pvctl
 def test_request_is_not_lost_while_another_is_acknowledged(
     guest: BootedGuest, pvctl: Pvctl, first: Event
 ) -> None:
+    requested = []
+
+    def request_before_the_acknowledgement(access: MmioAccess) -> bool:
+        is_one = access.is_write and access.register == "EVENT"
+        if is_one:
+            requested.append(pvctl.request(Event.CRASH))
+        return is_one
+
     pvctl.request(first)
-    guest.run_until(access=lambda access: access.register == "EVENT" and access.is_write)
-    pvctl.request(Event.CRASH)
+    guest.run_until(access=request_before_the_acknowledgement)
+    assert requested == [True]
     assert isinstance(run_to_the_end(guest), Panicked)
 
 
