@@ -84,7 +84,7 @@ def test_log_counts_all_errors_but_keeps_a_bounded_number(bus: Bus) -> None:
 
 @pytest.mark.parametrize("base", [DEVICE_BASE - 0xFFF, DEVICE_BASE, DEVICE_BASE + 0xFFF])
 def test_overlap_is_refused_and_names_both(bus: Bus, base: int) -> None:
-    other = Guts(0, 0, lambda: None)
+    other = Guts(0, 0)
     with pytest.raises(ValueError, match=r"guts .*storage"):
         bus.map_device(base, 0x1000, other)
     assert len(bus.regions) == 2

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from unittest.mock import Mock
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import ALL_FEATURES, Event, Feature, Pvctl
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import RW, Register, RegisterArray
+from paradrive.devices.services import detached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,7 +93,8 @@ def test_uart_returns(before: list[tuple[int, int]], after: list[tuple[int, int]
 @given(before=WRITES, after=WRITES)
 def test_pvctl_returns(before: list[tuple[int, int]], after: list[tuple[int, int]]) -> None:
     line = InterruptLine()
-    pvctl = Pvctl(line, Mock())
+    pvctl = Pvctl()
+    pvctl.attach(detached(lines={0: line}))
 
     def use(accesses: list[tuple[int, int]]) -> None:
         for register, value in accesses:
@@ -101,15 +102,15 @@ def test_pvctl_returns(before: list[tuple[int, int]], after: list[tuple[int, int
             pvctl.request(Event(value & 7))
 
     use(before)
-    revert, state, level = pvctl.capture(), pvctl.save(), line.level
+    revert, state, level, commands = pvctl.capture(), pvctl.save(), line.level, pvctl.commands
     for _ in range(2):
         use(after)
         revert()
-        assert (pvctl.save(), line.level, pvctl.commands) == (state, level, [])
+        assert (pvctl.save(), line.level, pvctl.commands) == (state, level, commands)
 
 
 def test_pvctl_returns_to_the_features_that_its_host_still_offers() -> None:
-    pvctl = Pvctl(None, Mock())
+    pvctl = Pvctl()
     pvctl.write(Pvctl.ENABLE.offset, 4, ALL_FEATURES)
     revert = pvctl.capture()
     pvctl.FEATURES = int(Feature.RESET)

@@ -4,25 +4,35 @@
 from __future__ import annotations
 
 import pytest
+from recording_host import RecordingHost
 
 from paradrive.devices.pvpanic import ALL_EVENTS, Pvpanic, PvpanicEvent
+from paradrive.devices.services import detached
 
 PANICKED, CRASH_LOADED, SHUTDOWN = PvpanicEvent
 
 
-@pytest.fixture
-def told() -> list[PvpanicEvent]:
-    return []
+CALLS = {PANICKED: "panicked", CRASH_LOADED: "crashed", SHUTDOWN: ("power_off", 0)}
 
 
 @pytest.fixture
-def pvpanic(told: list[PvpanicEvent]) -> Pvpanic:
-    return Pvpanic(told.append)
+def host() -> RecordingHost:
+    return RecordingHost()
+
+
+def attached(pvpanic: Pvpanic, host: RecordingHost) -> Pvpanic:
+    pvpanic.attach(detached(host=host))
+    return pvpanic
+
+
+@pytest.fixture
+def pvpanic(host: RecordingHost) -> Pvpanic:
+    return attached(Pvpanic(), host)
 
 
 @pytest.mark.parametrize("events", [ALL_EVENTS, PANICKED, PANICKED | CRASH_LOADED, PvpanicEvent(0)])
 def test_driver_reads_what_the_host_offers(events: PvpanicEvent) -> None:
-    assert Pvpanic(lambda event: None, events=events).read(0, 1) == events
+    assert Pvpanic(events=events).read(0, 1) == events
 
 
 @pytest.mark.parametrize(
@@ -30,31 +40,31 @@ def test_driver_reads_what_the_host_offers(events: PvpanicEvent) -> None:
     [(1, PANICKED), (2, CRASH_LOADED), (4, SHUTDOWN), (7, PANICKED), (6, CRASH_LOADED)],
 )
 def test_one_event_of_a_write_reaches_the_host(
-    pvpanic: Pvpanic, told: list[PvpanicEvent], value: int, event: PvpanicEvent
+    pvpanic: Pvpanic, host: RecordingHost, value: int, event: PvpanicEvent
 ) -> None:
     pvpanic.write(0, 1, value)
-    assert told == pvpanic.reports == [event]
+    assert (host.calls, pvpanic.reports) == ([CALLS[event]], [event])
     assert pvpanic.read(0, 1) == ALL_EVENTS
     assert pvpanic.guest_errors.count == 0
 
 
-def test_event_that_the_host_does_not_offer_is_a_guest_error(told: list[PvpanicEvent]) -> None:
-    pvpanic = Pvpanic(told.append, events=CRASH_LOADED)
+def test_event_that_the_host_does_not_offer_is_a_guest_error(host: RecordingHost) -> None:
+    pvpanic = attached(Pvpanic(events=CRASH_LOADED), host)
     pvpanic.write(0, 1, 1)
-    assert told == []
+    assert host.calls == []
     pvpanic.write(0, 1, 0x83)
-    assert told == [CRASH_LOADED]
+    assert host.calls == ["crashed"]
     assert [error.value for error in pvpanic.guest_errors.entries] == [1, 0x83]
 
 
 @pytest.mark.parametrize(("offset", "size"), [(0, 2), (0, 4), (1, 1)])
 def test_any_other_access_is_a_guest_error(
-    pvpanic: Pvpanic, told: list[PvpanicEvent], offset: int, size: int
+    pvpanic: Pvpanic, host: RecordingHost, offset: int, size: int
 ) -> None:
     assert pvpanic.read(offset, size) == 0
     pvpanic.write(offset, size, 1)
     assert pvpanic.guest_errors.count == 2
-    assert told == []
+    assert host.calls == []
 
 
 def test_reports_of_a_guest_without_end_are_bounded(pvpanic: Pvpanic) -> None:
@@ -65,8 +75,7 @@ def test_reports_of_a_guest_without_end_are_bounded(pvpanic: Pvpanic) -> None:
 
 def test_what_the_host_offers_is_not_the_guests_to_save(pvpanic: Pvpanic) -> None:
     pvpanic.write(0, 1, CRASH_LOADED)
-    elsewhere = Pvpanic(lambda event: None, events=PANICKED)
-    elsewhere.write(0, 1, PANICKED)
+    elsewhere = Pvpanic(events=PANICKED)
     elsewhere.load(pvpanic.save())
     assert elsewhere.read(0, 1) == PANICKED
     assert elsewhere.reports == []

@@ -9,7 +9,6 @@ import pytest
 from module_enumerations import enumerations
 
 from paradrive.devices import pvctl
-from paradrive.devices.registers import Register
 from paradrive_tools.guest_build import ensure_guest
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def driver() -> dict[str, dict[str, int]]:
 
 
 def test_every_register_has_the_same_offset(driver: dict[str, dict[str, int]]) -> None:
-    registers = [value for value in vars(pvctl.Pvctl).values() if isinstance(value, Register)]
+    registers = pvctl.Pvctl.registers
     assert driver["pvctl_register"] == {f"PVCTL_{register.name}": register.offset for register in registers}
 
 

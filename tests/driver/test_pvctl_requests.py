@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from binding import bind, unbind
 
-from paradrive.devices.interrupt import InterruptLine
-from paradrive.devices.pvctl import ALL_FEATURES, Command, CommandRecord, Event, Feature, Pvctl, PvctlHost
+from paradrive.devices.pvctl import ALL_FEATURES, Command, CommandRecord, Event, Feature, Pvctl
+from paradrive.devices.state import State
 from paradrive.guest.agent import GuestEndedError
 from paradrive.machine.outcome import Panicked, PoweredOff, ResetLimit
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paradrive.devices.bus import MmioAccess
-    from paradrive.machine.devicetree import Node
     from paradrive.machine.outcome import Outcome
-    from paradrive.machine.wiring import Wiring
     from paradrive.testing.booted import BootedGuest
     from paradrive.testing.guest import Guest
 
@@ -35,17 +33,13 @@ BUDGET = 100_000_000
 
 
 class BrokenPvctl(Pvctl):
-    """A device whose interrupt a test can raise; the device lowers it for its own requests only."""
+    """A device whose interrupt a test can raise, whatever has been requested."""
 
-    def __init__(self, line: InterruptLine, host: PvctlHost) -> None:
-        super().__init__(InterruptLine(line.set), host)
-        self.line = line
+    stuck = State(bool)
 
-
-def connect_broken_pvctl(wiring: Wiring, node: Node) -> Pvctl:
-    line = wiring.first_interrupt(node)
-    assert line is not None
-    return BrokenPvctl(line, wiring.surroundings.pvctl_host)
+    @Pvctl.irq.level
+    def _stuck_or_requested(self) -> bool:
+        return self.stuck or self.EVENT & self.EVENT_MASK != 0
 
 
 def run_to_the_end(guest: BootedGuest) -> Outcome:
@@ -189,12 +183,12 @@ def test_request_to_a_driver_that_is_about_to_listen_is_served(guest: BootedGues
     assert (requested, ended.value.outcome) == ([True], PoweredOff(0))
 
 
-@pytest.mark.guest(models={"qemu,pvctl": connect_broken_pvctl})
+@pytest.mark.guest(models={"qemu,pvctl": BrokenPvctl})
 def test_interrupt_without_a_request_does_no_harm(guest: BootedGuest) -> None:
     pvctl = guest.device(BrokenPvctl)
-    pvctl.line.set(True)
+    pvctl.stuck = True
     guest.run_until(instructions=1_000_000)
     assert guest.console == ""
-    pvctl.line.set(False)
+    pvctl.stuck = False
     pvctl.request(Event.SHUTDOWN)
     assert run_to_the_end(guest) == PoweredOff(0)

@@ -49,7 +49,7 @@ def test_attributes_tell_what_the_device_says(guest: BootedGuest, pvctl: Pvctl) 
 def test_every_boot_reason_has_a_name(
     guest: BootedGuest, pvctl: Pvctl, reason: BootReason, text: str
 ) -> None:
-    pvctl.boot_reason = reason
+    guest.machine.boot_reason = reason
     assert guest.read(f"{DEVICE}/boot_reason") == f"{text}\n"
 
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A class that says what it is compatible with models the nodes which are; nothing else is registered."""
+"""What models a node is what the configuration names for it; the machine connects all that it declares."""
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from program_guest import Boot
-
-    from paradrive.machine.devicetree import Node
-    from paradrive.machine.wiring import Wiring
 
 
 class Widget(RegisterDevice):
@@ -42,9 +38,10 @@ class LoneWidget(RegisterDevice):
 
 
 class DerivedWidget(Widget):
-    """Inherits what it is compatible with, so it does not compete with its base."""
+    """Another widget."""
 
 
+MODELS = {"acme,widget": Widget, "acme,old-widget": Widget, "acme,lone-widget": LoneWidget}
 WIDGET = "/platform@f00000000/widget@1000"
 LEVEL = 0xF000_1000
 
@@ -70,7 +67,7 @@ def tree(compile_tree: Callable[[str], bytes]) -> Callable[..., bytes]:
 def test_guest_reaches_the_device_and_its_interrupt_the_guest(
     boot: Boot, tree: Callable[..., bytes], compatible: str
 ) -> None:
-    machine = boot(f"store32 {LEVEL}, 5 ; b .", tree(compatible))
+    machine = boot(f"store32 {LEVEL}, 5 ; b .", tree(compatible), models=MODELS)
     mpic = machine.devices["/soc@fe0000000/pic@40000"]
     mpic.write(0x20080, 4, 0)  # CTPR: let everything through
     mpic.write(0x10000 + 6 * 0x20, 4, 0x0005_0066)  # IVPR of source 6: priority 5, vector 0x66
@@ -83,53 +80,57 @@ def test_guest_reaches_the_device_and_its_interrupt_the_guest(
 
 
 def test_line_leads_nowhere_where_the_tree_names_no_interrupt(boot: Boot, tree: Callable[..., bytes]) -> None:
-    machine = boot("b .", tree(interrupts=""))
+    machine = boot("b .", tree(interrupts=""), models=MODELS)
     machine.devices[WIDGET].write(0, 4, 1)
     assert machine.devices[WIDGET].interrupt.level
 
 
 def test_constructor_may_do_without_an_interrupt(boot: Boot, tree: Callable[..., bytes]) -> None:
-    machine = boot("b .", tree("acme,lone-widget"))
+    machine = boot("b .", tree("acme,lone-widget"), models=MODELS)
     assert machine.devices[WIDGET].created_without_parameters
 
 
 def test_device_of_ones_own_can_be_on_the_board_of_a_chip(boot: Boot, tree: Callable[..., bytes]) -> None:
-    machine = boot("b .", tree(board='compatible = "MPC8544DS";'), machine="mpc8544ds")
+    machine = boot("b .", tree(board='compatible = "MPC8544DS";'), machine="mpc8544ds", models=MODELS)
     assert WIDGET in machine.devices
     assert PVCTL not in machine.devices
 
 
-@pytest.mark.parametrize("explicit", ["class", "function"])
-def test_model_that_is_handed_in_goes_first(boot: Boot, tree: Callable[..., bytes], explicit: str) -> None:
-    def connect(wiring: Wiring, node: Node) -> DerivedWidget:
-        return DerivedWidget(wiring.first_interrupt(node))
-
-    model = DerivedWidget if explicit == "class" else connect
-    machine = boot("b .", tree(), models={"acme,widget": model})
-    assert type(machine.devices[WIDGET]) is DerivedWidget
-
-
-def test_two_classes_for_one_device_are_told_apart_by_the_test(
-    boot: Boot, tree: Callable[..., bytes]
+def test_model_of_one_node_goes_before_that_of_all_alike(
+    boot: Boot, compile_tree: Callable[[str], bytes]
 ) -> None:
-    class OtherWidget(RegisterDevice):
-        compatible = ("acme,widget",)
+    nodes = "".join(
+        f'widget@{number}000 {{ compatible = "acme,widget"; reg = <0x{number}000 0x1000>; {more} }};'
+        for number, more in ((1, ""), (2, ""), (3, 'paradrive,model = "odd";'), (4, ""))
+    )
+    tree = compile_tree(
+        f"""/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi"
+        / {{ aliases {{ second = "/platform@f00000000/widget@2000"; }};
+             platform@f00000000 {{ {nodes} }}; }};"""
+    )
+    classes = {name: type(name, (Widget,), {}) for name in ("ByPath", "ByAlias", "ByProperty")}
+    models = {
+        "acme,widget": Widget,
+        WIDGET: classes["ByPath"],
+        "second": classes["ByAlias"],
+        "odd": classes["ByProperty"],
+    }
+    devices = boot("b .", tree, models=models).devices
+    found = [type(devices[f"/platform@f00000000/widget@{number}000"]).__name__ for number in range(1, 5)]
+    assert found == ["ByPath", "ByAlias", "ByProperty", "Widget"]
 
+
+def test_class_that_nobody_names_models_nothing(boot: Boot, tree: Callable[..., bytes]) -> None:
     machine = boot("b .", tree())
     assert WIDGET not in machine.devices
-    assert "acme,widget" in machine.warnings[0]
-    machine = boot("b .", tree(), models={"acme,widget": OtherWidget})
-    assert type(machine.devices[WIDGET]) is OtherWidget
-    del OtherWidget, machine
-    gc.collect()
-    assert WIDGET in boot("b .", tree()).devices
+    assert WIDGET in machine.warnings[0]
 
 
-def test_class_does_not_take_the_place_of_what_a_board_has(boot: Boot, ppce500: bytes) -> None:
-    class OwnPvctl(RegisterDevice):
-        compatible = ("qemu,pvctl",)
+def test_model_may_take_the_place_of_what_a_board_has(boot: Boot, ppce500: bytes) -> None:
+    class OwnPvctl(Pvctl):
+        pass
 
-    assert type(boot("b .", ppce500).devices[PVCTL]) is Pvctl
+    assert type(boot("b .", ppce500, models={"qemu,pvctl": OwnPvctl}).devices[PVCTL]) is OwnPvctl
 
 
 def test_device_has_a_line_whether_it_is_given_one_or_not() -> None:

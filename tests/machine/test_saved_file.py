@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from program_guest import PVCTL, printed_by
 
-from paradrive.devices.pvctl import Pvctl
+from paradrive.devices.pvctl import BootReason, Pvctl
 from paradrive.machine import saved_machine, state_file
 from paradrive.machine.boot import Initrd
 from paradrive.machine.devicetree import DeviceTree
@@ -110,11 +110,26 @@ def test_newer_core_is_refused(saved: Path) -> None:
 
 
 def test_older_device_state_loads_into_a_newer_model(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pvctl, "state_version", 2)
+    monkeypatch.setattr(Pvctl, "state_version", Pvctl.state_version + 1)
     change_state(saved, lambda state: state["devices"][PVCTL]["registers"].pop("EVENT_MASK"))
     machine = load(saved)
     assert machine.devices[PVCTL].read(0x20, 4) == 0
     assert machine.run(1000, reset_limit=0) == PoweredOff(5)
+
+
+def test_why_the_guest_has_started_is_known_of_older_files(saved: Path) -> None:
+    def as_before(state: dict[str, Any]) -> None:
+        del state["progress"]["boot_reason"]
+        state["devices"][PVCTL]["boot_reason"] = int(BootReason.HOST_RESET)
+
+    change_state(saved, as_before)
+    assert load(saved).boot_reason is BootReason.HOST_RESET
+
+
+@pytest.mark.parametrize("reason", [4, -1, "cold", None])
+def test_unknown_boot_reason_is_refused(saved: Path, reason: object) -> None:
+    change_state(saved, lambda state: state["progress"].update(boot_reason=reason))
+    assert "boot_reason" in refusal(saved)
 
 
 def test_device_that_was_not_there_then_is_as_after_power_on(saved: Path) -> None:

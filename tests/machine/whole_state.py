@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from paradrive.cpu.clock import Clock, Event
 from paradrive.cpu.state import CoreState, StateLayout
+from paradrive.devices.device import Device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,10 +50,12 @@ _NOT_THE_GUESTS = {
     ("Ram", "host_address"),
     ("Kernel", "source"),
     ("Initrd", "source"),
-    ("Pvctl", "_commands"),
+    ("Pvctl", "recent"),
     # What the tests' machines have besides.
     ("Machine", "printed"),
 }
+#: Attributes of every device: what the machine hands to it, and what it knows of attributes of its own.
+_NOT_A_DEVICES = {"services", "_undeclared"}
 _NO_STATE = (
     *(type, types.FunctionType, types.MethodType, types.BuiltinMethodType, types.ModuleType, partial),
     *(mmap, StateLayout, type(count())),
@@ -129,7 +132,7 @@ def _parts(value: Any) -> Iterator[tuple[str, object]]:
     if isinstance(value, CoreState):
         yield from _registers(value)
     elif isinstance(value, Clock):
-        yield ".due", tuple(sorted(when for when, _, event in value._queue if event.action is not None))
+        yield ".due", tuple(sorted(when for when, *_, event in value._queue if event.action is not None))
     elif isinstance(value, Event):
         yield ".due", None if value.action is None else value.when
     elif isinstance(value, (dict, types.MappingProxyType, Counter)):
@@ -157,7 +160,8 @@ def _attributes(value: object) -> Iterator[tuple[str, object]]:
 
 def _named(value: object, parts: dict[str, object]) -> Iterator[tuple[str, object]]:
     for name, part in parts.items():
-        if (type(value).__name__, name) not in _NOT_THE_GUESTS:
+        is_handed = isinstance(value, Device) and name in _NOT_A_DEVICES
+        if not is_handed and (type(value).__name__, name) not in _NOT_THE_GUESTS:
             yield f".{name}", part
 
 

@@ -94,7 +94,7 @@ def test_sysfs_passes_on_a_device_with_less(guest: BootedGuest, pvctl: Pvctl) ->
 
 def test_sysfs_fails_where_the_device_is_another(guest: BootedGuest, pvctl: Pvctl) -> None:
     pvctl.VERSION = 3 << 16
-    pvctl.boot_reason = BootReason.AFTER_CRASH
+    guest.machine.boot_reason = BootReason.AFTER_CRASH
     done = guest.run("/selftests/sysfs")
     assert done.status == 1
     failed = [result.name for result in parse(done.stdout).results if not result.passed]

@@ -129,7 +129,7 @@ def test_a_register_that_is_not_there_is_refused(guest: BootedGuest, pvctl: Pvct
 
 
 def test_a_device_of_another_machine_is_refused(guest: BootedGuest, pvctl: Pvctl) -> None:
-    other = Pvctl(None, pvctl._host)
+    other = Pvctl()
     for breaking in (guest.answer_all_ones, guest.hold_interrupt):
         with pytest.raises(LookupError):
             breaking(other)

@@ -244,9 +244,9 @@ def test_trace_has_a_line_for_each_access(run: Run, tmp_path: Path) -> None:
     assert [line.split()[1:] for line in lines] == [
         ["serial@4500", "THR", "write", "1", "0x68"],
         ["pvctl@0", "ID", "read", "4", "0x50564354"],
-        ["pvctl@0", "ENABLE", "write", "4", "0x0000001f"],
+        ["pvctl@0", "ENABLE", "write", "4", "0x0000001f", "SHUTDOWN|RESET|CRASH|EVENTS|BOOT_REASON"],
         ["pvctl@0", "ARGUMENT", "write", "4", "0x00000000"],
-        ["pvctl@0", "COMMAND", "write", "4", "0x00000001"],
+        ["pvctl@0", "COMMAND", "write", "4", "0x00000001", "SHUTDOWN"],
     ]
     times = [int(line.split()[0]) for line in lines]
     assert times == sorted(set(times))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from paradrive.cpu.clock import Clock
     from paradrive.devices.bus import MmioAccess
 
-HEADING = "# guest-time-ns device register direction size value\n"
+HEADING = "# guest-time-ns device register direction size value [meaning]\n"
 END = "# end\n"
 
 
@@ -60,7 +60,9 @@ class MmioTrace:
         value = f"{access.value:#0{2 + 2 * access.size}x}"
         # The name of a node can have blanks, in a blob that no compiler has made.
         device = access.device.replace(" ", "\\x20")
-        self._write(f"{self._clock.now()} {device} {access.register} {direction} {access.size} {value}\n")
+        meaning = f" {access.meaning}" if access.meaning else ""
+        register = f"{access.register} {direction} {access.size} {value}{meaning}"
+        self._write(f"{self._clock.now()} {device} {register}\n")
 
     def _write(self, line: str) -> None:
         if self.problem:

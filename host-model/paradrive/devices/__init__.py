@@ -1,6 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Models of the devices around the core: one file each, over a declarative register map.
+"""Devices: what they are made of, and the project's own.
 
-``device`` is what every device is, ``registers`` how one declares its registers, ``interrupt`` the
-wires between devices, ``bus`` and ``ram`` the physical address map. The rest are the devices themselves.
+What the author of a device needs is here; docs/devices-of-your-own.md tells how to use it.
 """
+
+from paradrive.devices.buffers import Fifo, Window
+from paradrive.devices.device import Device
+from paradrive.devices.fields import Fields, bits
+from paradrive.devices.interrupt import Interrupt
+from paradrive.devices.register_device import RegisterDevice
+from paradrive.devices.registers import RO, RW, W1C, WO, Register, RegisterArray
+from paradrive.devices.services import detached
+from paradrive.devices.state import State
+from paradrive.devices.timer import Timer
+
+__all__ = [
+    "RO",
+    "RW",
+    "W1C",
+    "WO",
+    "Device",
+    "Fields",
+    "Fifo",
+    "Interrupt",
+    "Register",
+    "RegisterArray",
+    "RegisterDevice",
+    "State",
+    "Timer",
+    "Window",
+    "bits",
+    "detached",
+]

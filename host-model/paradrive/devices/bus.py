@@ -7,18 +7,25 @@ from bisect import bisect_right, insort
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.devices.device import Device, GuestError, GuestErrorLog
+from paradrive.devices.byte_order import swapped
+from paradrive.devices.device import Device, RegionKey
+from paradrive.devices.fields import describe
+from paradrive.devices.guest_errors import GuestError, GuestErrorLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paradrive.cpu.ports import Memory
+    from paradrive.devices.fields import FieldNames
 
 ACCESS_SIZES = (1, 2, 4, 8)
 
 
 class MmioAccess(NamedTuple):
-    """One access to a device, as a trace shows it; ``address`` is physical, ``size`` in bytes."""
+    """One access to a device, as a trace shows it; ``address`` is physical, ``size`` in bytes.
+
+    ``value`` is the one that the driver means, whatever the byte order of the device.
+    """
 
     device: str
     register: str
@@ -26,14 +33,25 @@ class MmioAccess(NamedTuple):
     size: int
     is_write: bool
     value: int
+    #: The register's names of bits or values, None where it has none or is not accessed as a whole.
+    fields: FieldNames | None = None
+
+    @property
+    def meaning(self) -> str:
+        """What the value says, by the names of bits or values ("RX|MODE=2"); "" where they say nothing."""
+        return describe(self.fields, self.value)
 
 
 class Region(NamedTuple):
-    """A mapped range of physical addresses: ``size`` bytes from ``base``, answered by ``target``."""
+    """A mapped range of physical addresses: ``size`` bytes from ``base``, answered by ``target``.
+
+    Of a device it is the region ``key``.
+    """
 
     base: int
     size: int
     target: Device | Memory
+    key: RegionKey = 0
 
     @property
     def name(self) -> str:
@@ -96,10 +114,13 @@ class Bus:
             self._untraced = devices
             self.on_accessors_change()
 
-    def map_device(self, base: int, size: int, device: Device) -> Region:
-        """Let ``device`` answer the ``size`` bytes from ``base``; ValueError on overlap or an empty range."""
-        region = self._insert(Region(base, size, device))
-        device.guest_errors = self.guest_errors
+    def map_device(self, base: int, size: int, device: Device, key: RegionKey = 0) -> Region:
+        """Let region ``key`` of ``device`` answer the ``size`` bytes from ``base``.
+
+        Raises ValueError on overlap or an empty range.
+        """
+        region = self._insert(Region(base, size, device, key))
+        device.guest_errors = device.memory.guest_errors = self.guest_errors
         return region
 
     def map_memory(self, memory: Memory) -> Region:
@@ -139,15 +160,17 @@ class Bus:
         offset = address - region.base
         if not isinstance(region.target, Device):
             return partial(_read_memory, region.target.contents, offset, size)
-        device, trace = region.target, self._trace
-        read = device.reader(offset, size)
+        device, key, trace = region.target, region.key, self._trace
+        read = device.reader(offset, size, key)
         if trace is None or device in self._untraced:
             return read
+        swaps, fields = device.swaps, device.fields_at(offset, size, False, key)
 
         def traced_read() -> int:
-            register = device.register_name(offset, False)
+            register = device.register_name(offset, False, key)
             value = read()
-            trace(MmioAccess(device.name, register, address, size, False, value))
+            meant = swapped(value, size) if swaps else value
+            trace(MmioAccess(device.name, register, address, size, False, meant, fields))
             return value
 
         return traced_read
@@ -160,15 +183,17 @@ class Bus:
         offset = address - region.base
         if not isinstance(region.target, Device):
             return partial(_write_memory, region.target.contents, offset, size)
-        device, trace = region.target, self._trace
-        write = device.writer(offset, size)
+        device, key, trace = region.target, region.key, self._trace
+        write = device.writer(offset, size, key)
         if trace is None or device in self._untraced:
             return write
+        swaps, fields = device.swaps, device.fields_at(offset, size, True, key)
 
         def traced_write(value: int) -> None:
             # Before the write, which may make the machine reset: the trace shows why.
-            register = device.register_name(offset, True)
-            trace(MmioAccess(device.name, register, address, size, True, value))
+            register = device.register_name(offset, True, key)
+            meant = swapped(value, size) if swaps else value
+            trace(MmioAccess(device.name, register, address, size, True, meant, fields))
             write(value)
 
         return traced_write

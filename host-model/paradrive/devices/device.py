@@ -1,141 +1,172 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What every device is: accesses, life cycle, and the record of what the guest did wrong."""
+"""What every device is: accesses, services, life cycle, and the record of what the guest did wrong."""
 
 from __future__ import annotations
 
-import abc
+from collections import deque
+from copy import deepcopy
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from paradrive.devices.interrupt import InterruptLine
+from paradrive.devices.declaration import Declaration, declare, names_used, observe
+from paradrive.devices.guest_errors import GuestError, GuestErrorLog, ProtocolError
+from paradrive.devices.interrupt import Interrupt, InterruptLine
+from paradrive.devices.services import Services, detached
+from paradrive.devices.state import State as DeclaredState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from paradrive.cpu.clock import Clock
+    from paradrive.devices.dma import ByteOrder, Dma
+    from paradrive.devices.fields import FieldNames
+    from paradrive.devices.services import Host, Node
+
 State = dict[str, object]
-"""Saved state of a device: what JSON can hold (int, str, bool, None, lists and dicts of these)."""
+"""Saved state of a device: what JSON can hold (int, str, bool, None, lists and dicts of these), and bytes."""
+
+RegionKey = int | str
+"""A region of a device: the index of an entry of ``reg``, or its name in ``reg-names``."""
 
 
-class GuestError(NamedTuple):
-    """One access that the guest should not have made.
-
-    ``offset`` counts from the device's first register, or is the physical address where no device is.
-    """
-
-    device: str
-    offset: int
-    size: int
-    is_write: bool
-    value: int
-
-    def __str__(self) -> str:
-        if self.is_write:
-            return f"{self.device}: undefined {self.size}-byte write of {self.value:#x} at {self.offset:#x}"
-        return f"{self.device}: undefined {self.size}-byte read at {self.offset:#x}"
-
-
-class GuestErrorLog:
-    """Counts guest errors and keeps the first of them: a guest in a loop must not fill the host's memory."""
-
-    LIMIT = 64
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.entries: list[GuestError] = []
-
-    def record(self, error: GuestError) -> None:
-        """Count ``error``, and keep it while there is room."""
-        self.count += 1
-        if len(self.entries) < self.LIMIT:
-            self.entries.append(error)
-
-    def clear(self) -> None:
-        """Forget all errors."""
-        self.count = 0
-        self.entries.clear()
-
-
-class Device(abc.ABC):
+class Device:
     """A device in the physical address map.
 
-    Its life cycle is driven by the machine: the constructor creates it in its power-on state,
-    ``reset()`` returns it there, ``save()`` and ``load()`` carry its state over, ``destroy()`` ends it.
+    It declares what it has (`declaration`), and its life cycle is that of its declarations. The machine
+    drives it: the constructor creates the device in its power-on state, ``attach`` hands it what the machine
+    offers, ``reset()`` returns it to the power-on state, ``save()`` and ``load()`` carry its state over,
+    ``destroy()`` ends it.
 
-    Offsets count in bytes from the device's first register, sizes are 1, 2, 4 or 8 bytes, values are
-    unsigned. Nothing the guest does may raise: an access that the device does not define is
-    recorded in ``guest_errors``, reads as 0 and changes nothing.
+    Offsets count in bytes from the start of a region, sizes are 1, 2, 4 or 8 bytes, values are
+    unsigned and as on the bus, which is big-endian. Nothing the guest does may raise: an access that the
+    device does not define is recorded in ``guest_errors``, reads as 0 and changes nothing.
     """
 
     #: The device tree's ``compatible`` strings which this class models.
     compatible: ClassVar[tuple[str, ...]] = ()
     #: Version of the saved state; raise it when an older model could not understand the state any more.
     state_version: ClassVar[int] = 1
+    #: The order of the bytes of registers, and of numbers in guest memory. ``byte_order_from_node``: unless
+    #: the node says another, by big-endian, little-endian or native-endian (which is the guest's: big).
+    byte_order: ByteOrder = "big"
+    byte_order_from_node: ClassVar[bool] = False
+    #: The regions that it answers in.
+    regions: ClassVar[tuple[RegionKey, ...]] = (0,)
+    #: The first interrupt of its node, of a device that declares no interrupt of its own.
+    interrupt = Interrupt()
+    #: What the class declares, by name; filled in for each class.
+    declarations: ClassVar[Mapping[str, Declaration]] = MappingProxyType({})
+    #: The declared interrupts whose level a method tells, and the containers with a limit.
+    _levels: ClassVar[tuple[Interrupt, ...]] = ()
+    _bounded: ClassVar[tuple[DeclaredState[Any], ...]] = ()
+    #: Whether a class brings back by itself what it does not declare.
+    _has_own_capture: ClassVar[bool] = False
+    #: The names of what levels depend on.
+    _observed: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "load" in vars(cls) and "capture" not in vars(cls):
             # What it saves besides its base does, the base's faster way would miss.
-            cls.capture = Device.capture  # type: ignore[method-assign]
+            cls.capture = Device.capture_by_load  # type: ignore[method-assign]
+        declarations = declare(cls)
+        interrupts = [one for one in declarations.values() if isinstance(one, Interrupt)]
+        if len(interrupts) > 1 and declarations.get("interrupt") is Device.interrupt:
+            interrupts.remove(declarations.pop("interrupt"))  # type: ignore[arg-type]
+        cls.declarations = declarations
+        cls._levels = tuple(interrupt for interrupt in interrupts if "level" in interrupt.hooks)
+        states = (one for one in cls.declarations.values() if isinstance(one, DeclaredState))
+        cls._bounded = tuple(state for state in states if state.is_bounded)
+        used = {name for one in cls._levels for name in names_used(cls, one.hooks["level"])}
+        cls._observed = frozenset(used & cls.declarations.keys())
+        observe(cls, {name for name in cls._observed if cls.declarations[name].is_observable})
+
+        cls._has_own_capture = any(
+            {"capture", "load"} & vars(base).keys() for base in cls.__mro__ if base is not Device
+        )
 
     def __init__(self, interrupt: InterruptLine | None = None) -> None:
-        #: The line of its interrupt; without one, a line that leads nowhere.
-        self.interrupt = interrupt or InterruptLine()
+        #: Whether an access or a timer is being served, behind which the levels are asked for anyway.
+        self._is_settling = True
         #: Names the device in messages and traces; the machine puts the tree's node name here.
         self.name = type(self).__name__.lower()
         self.guest_errors = GuestErrorLog()
+        self.services = detached()
+        for declaration in self.declarations.values():
+            declaration.create(self)
+        self._undeclared: dict[str, Any] = {}
+        if interrupt is not None:
+            vars(self)["interrupt"] = interrupt
+        self._is_settling = False
 
-    @abc.abstractmethod
-    def reader(self, offset: int, size: int) -> Callable[[], int]:
+    # Services
+
+    def attach(self, services: Services) -> None:
+        """Take what a machine offers; it does so once, before the guest runs.
+
+        A subclass may read its node here, after calling this.
+        """
+        self.services = services
+        if self.byte_order_from_node:
+            self.byte_order = _byte_order(services.node, type(self).byte_order)
+        memory = services.memory
+        memory.device, memory.guest_errors, memory.byte_order = self.name, self.guest_errors, self.byte_order
+        for declaration in self.declarations.values():
+            declaration.attach(self)
+        self.settle()
+
+    @property
+    def clock(self) -> Clock:
+        """Guest time, in nanoseconds."""
+        return self.services.clock
+
+    @property
+    def memory(self) -> Dma:
+        """The guest's memory, by the addresses of the device's bus."""
+        return self.services.memory
+
+    @property
+    def node(self) -> Node:
+        """The device's node in the tree, whose properties describe it."""
+        return self.services.node
+
+    @property
+    def host(self) -> Host:
+        """The machine around the device, which powers it off or resets it."""
+        return self.services.host
+
+    # Accesses
+
+    def reader(self, offset: int, size: int, region: RegionKey = 0) -> Callable[[], int]:
         """Return the function that performs one read here; it may be kept and called any number of times."""
+        return self.undefined_reader(offset, size)
 
-    @abc.abstractmethod
-    def writer(self, offset: int, size: int) -> Callable[[int], None]:
+    def writer(self, offset: int, size: int, region: RegionKey = 0) -> Callable[[int], None]:
         """Return the function that performs one write of a value of ``size`` bytes here; as ``reader``."""
+        return self.undefined_writer(offset, size)
 
-    @abc.abstractmethod
-    def reset(self) -> None:
-        """Return to the power-on state."""
-
-    def register_name(self, offset: int, is_write: bool) -> str:
+    def register_name(self, offset: int, is_write: bool, region: RegionKey = 0) -> str:
         """Return the name of the register which an access reaches now, for traces."""
         return f"{offset:#x}"
 
-    def read(self, offset: int, size: int) -> int:
-        """Perform one read."""
-        return self.reader(offset, size)()
+    @property
+    def swaps(self) -> bool:
+        """Whether values have the other byte order than the bus."""
+        return self.byte_order == "little"
 
-    def write(self, offset: int, size: int, value: int) -> None:
+    def fields_at(self, offset: int, size: int, is_write: bool, region: RegionKey = 0) -> FieldNames | None:
+        """Return the names of the bits or values of the register which an access reaches as a whole."""
+        return None
+
+    def read(self, offset: int, size: int, region: RegionKey = 0) -> int:
+        """Perform one read."""
+        return self.reader(offset, size, region)()
+
+    def write(self, offset: int, size: int, value: int, region: RegionKey = 0) -> None:
         """Perform one write; bits of ``value`` beyond ``size`` bytes are dropped."""
         # A test may well pass a member of an enum; the device shall hold plain ints.
-        self.writer(offset, size)(int(value) & ((1 << 8 * size) - 1))
-
-    def save(self) -> State:
-        """Return the state; a subclass adds its own keys to these."""
-        return {"version": self.state_version}
-
-    def load(self, state: Mapping[str, object]) -> None:
-        """Continue from a saved state; a subclass loads its own keys after calling this.
-
-        What an older version did not save gets its power-on value. Interrupt lines go straight to their
-        levels of then, without a pulse. Raises ValueError when the state is newer than this
-        model or malformed; the device must be reset or loaded again then.
-        """
-        version = saved_integer(self, state, "version", 0)
-        if not 1 <= version <= self.state_version:
-            known = f"this model understands 1 to {self.state_version}"
-            raise ValueError(f"{self.name}: saved state has version {version}, {known}")
-
-    def capture(self) -> Callable[[], None]:
-        """Return what brings this very device back to its present state, as often as it is called.
-
-        It does what ``load`` of ``save`` does. A device may have a faster way, as nothing has to be checked:
-        each test begins with it. A class that has its own ``load`` does not inherit that of its base.
-        """
-        return partial(self.load, self.save())
-
-    def destroy(self) -> None:
-        """Let go of what the device holds outside itself, such as timers; it is not used any more after."""
-        return
+        self.writer(offset, size, region)(int(value) & ((1 << 8 * size) - 1))
 
     def undefined_reader(self, offset: int, size: int) -> Callable[[], int]:
         """Return a reader that records a guest error."""
@@ -151,6 +182,211 @@ class Device(abc.ABC):
 
     def _undefined_write(self, offset: int, size: int, value: int) -> None:
         self.guest_errors.record(GuestError(self.name, offset, size, True, value))
+
+    def refuse(self, problem: str) -> None:
+        """Record a request of the guest that breaks the protocol between driver and device."""
+        self.guest_errors.record(ProtocolError(self.name, problem))
+
+    # Levels and limits
+
+    @property
+    def _settles(self) -> bool:
+        return bool(self._levels or self._bounded)
+
+    def settle(self) -> None:
+        """Follow what has changed: drive each interrupt to its level, and keep containers to their limits.
+
+        That happens by itself after each access and each timer which has a hook, after reset, load and
+        restore, and when a register or a state that a level depends on is set. Who changes a container
+        from outside calls it.
+        """
+        if self._is_settling:
+            return
+        for state in self._bounded:
+            if excess := state.bound(self):
+                self.refuse(f"{state.name} holds {state.limit}; {excess} more were dropped")
+        for interrupt in self._levels:
+            line: InterruptLine = vars(self)[interrupt.name]
+            line.set(bool(getattr(self, interrupt.hooks["level"])()))
+
+    def settling(self, action: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``action`` with `settle` behind it: levels change once, not with each register."""
+        if not self._settles:
+            return action
+
+        def act(*arguments: Any) -> Any:
+            outer, self._is_settling = self._is_settling, True
+            try:
+                result = action(*arguments)
+            finally:
+                self._is_settling = outer
+            self.settle()
+            return result
+
+        return act
+
+    # Life cycle
+
+    def reset(self) -> None:
+        """Return to the power-on state."""
+        self._settled(self._reset_declarations)
+
+    def _reset_declarations(self) -> None:
+        for declaration in self.declarations.values():
+            if not declaration.is_constant:
+                declaration.reset(self)
+
+    def save(self) -> State:
+        """Return the state; a subclass adds its own keys to these."""
+        state: State = {"version": self.state_version}
+        for name, declaration in self.declarations.items():
+            if declaration.is_constant:
+                continue
+            section = state.setdefault(declaration.section, {})
+            value = declaration.save(self)
+            if value is not None:
+                section[name] = value  # type: ignore[index]
+        return state
+
+    def load(self, state: Mapping[str, object]) -> None:
+        """Continue from a saved state; a subclass loads its own keys after calling this.
+
+        What an older version did not save gets its power-on value. Interrupt lines go straight to their
+        levels of then, without a pulse. Raises ValueError when the state is newer than this
+        model or malformed; the device must be reset or loaded again then.
+        """
+        version = saved_integer(self, state, "version", 0)
+        if not 1 <= version <= self.state_version:
+            known = f"this model understands 1 to {self.state_version}"
+            raise ValueError(f"{self.name}: saved state has version {version}, {known}")
+        self._settled(lambda: self._load_declarations(state))
+
+    def _load_declarations(self, state: Mapping[str, object]) -> None:
+        variable = {name: one for name, one in self.declarations.items() if not one.is_constant}
+        sections = {one.section for one in variable.values()}
+        saved: dict[str, object] = {}
+        for section in sections:
+            values = state.get(section, {})
+            if not isinstance(values, dict):
+                raise ValueError(f"{self.name}: saved state: {section} is no object")
+            for name in values:
+                if name not in variable or variable[name].section != section:
+                    raise ValueError(
+                        f"{self.name}: saved state: {section} has {name!r:.40}, which is unknown"
+                    )
+            saved |= values
+        for name, declaration in variable.items():
+            if name not in saved:
+                declaration.load_default(self)
+            elif not declaration.load(self, saved[name]):
+                raise ValueError(f"{self.name}: saved state: {name} has a bad value")
+
+    def _settled(self, action: Callable[[], object]) -> None:
+        """Do what changes many things at once."""
+        outer, self._is_settling = self._is_settling, True
+        try:
+            action()
+        finally:
+            self._is_settling = outer
+        self.settle()
+
+    def capture(self) -> Callable[[], None]:
+        """Return what brings this very device back to its present state, as often as it is called.
+
+        It does what ``load`` of ``save`` does. A device may have a faster way, as nothing has to be checked:
+        each test begins with it. A class that has its own ``load`` does not inherit that of its base.
+        """
+        self._undeclared = {name: _kept(vars(self)[name]) for name in self._undeclared_names()}
+        variable = (one for one in self.declarations.values() if not one.is_constant)
+        reverts = [revert for one in variable if (revert := one.capture(self)) is not None]
+        levels = [(vars(self)[one.name], vars(self)[one.name].level) for one in self._levels]
+
+        def revert_all() -> None:
+            for name in self.undeclared_changes():
+                self._bring_back(name)
+            self._is_settling = True
+            for revert in reverts:
+                revert()
+            for line, level in levels:
+                line.level = level  # the controller's state holds it, too: no edge
+            self._is_settling = False
+            self.settle()
+
+        return revert_all
+
+    def undeclared_changes(self) -> list[str]:
+        """Return the names of attributes, not declared, that have changed since `capture`.
+
+        A restore knows nothing of them: what one run leaves in them, the next one finds. It can bring back
+        numbers, texts and containers of these, but no other objects; these count as changed when
+        another one has taken their place.
+        """
+        if self._has_own_capture:
+            return []
+        kept = self._undeclared
+        names = self._undeclared_names()
+        changed = [
+            name for name in names if name not in kept or not _is_as_kept(vars(self)[name], kept[name])
+        ]
+        return changed + [name for name in kept if name not in names]
+
+    def _undeclared_names(self) -> set[str]:
+        if self._has_own_capture:
+            return set()
+        return vars(self).keys() - self.declarations.keys() - _HOST_ATTRIBUTES
+
+    def _bring_back(self, name: str) -> None:
+        if name in self._undeclared:
+            vars(self)[name] = _kept(self._undeclared[name])
+        else:
+            del vars(self)[name]
+
+    def capture_by_load(self) -> Callable[[], None]:
+        """Return what brings the device back by ``load``."""
+        return partial(self.load, self.save())
+
+    def destroy(self) -> None:
+        """Let go of what the device holds outside itself, such as timers; it is not used any more after."""
+        for declaration in self.declarations.values():
+            declaration.destroy(self)
+
+
+#: The attributes of every device which are the machine's or the host's.
+_HOST_ATTRIBUTES = frozenset(
+    (
+        *("name", "guest_errors", "services", "byte_order", "interrupt"),
+        *("_is_settling", "_undeclared", "_readable", "_writable"),
+    )
+)
+_CONTAINERS = (list, dict, set, deque, bytearray)
+
+
+def _kept(value: Any) -> Any:
+    """Return a copy of what may change by itself; of other objects, the object."""
+    return deepcopy(value) if isinstance(value, _CONTAINERS) and _is_plain(value) else value
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a container holds nothing but numbers, texts and such containers."""
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.keys())) and all(map(_is_plain, value.values()))
+    if isinstance(value, list | set | deque | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, int | float | str | bytes | bytearray)
+
+
+def _is_as_kept(value: Any, kept: Any) -> bool:
+    return value is kept or (type(value) is type(kept) and _is_plain(kept) and bool(value == kept))
+
+
+def _byte_order(node: Node, default: ByteOrder) -> ByteOrder:
+    """Return what a node says (Linux, bindings/common-properties.txt), the default where it says nothing."""
+    orders: tuple[tuple[str, Literal["big", "little"]], ...] = (
+        ("big-endian", "big"),
+        ("little-endian", "little"),
+        ("native-endian", "big"),
+    )
+    return next((order for name, order in orders if name in node.properties), default)
 
 
 def saved_integer(

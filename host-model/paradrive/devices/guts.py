@@ -7,13 +7,8 @@ block (clocks, pin multiplexing) does not exist, and touching it is a guest erro
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import RO, RW, Fields, Register
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class ResetControl(Fields):
@@ -26,7 +21,6 @@ class Guts(RegisterDevice):
     """The global utilities block.
 
     ``processor_version`` and ``system_version`` are what the guest reads in PVR and SVR.
-    ``reset_requested`` is called, from inside the write, when the guest asks for a hard reset.
     """
 
     compatible = ("fsl,mpc8544-guts",)
@@ -35,15 +29,12 @@ class Guts(RegisterDevice):
     SVR = Register(0xA4, RO, "System version, as the core's SPR 1023.", constant=True)
     RSTCR = Register(0xB0, RW, "Reset control; reads as 0.", fields=ResetControl)
 
-    def __init__(
-        self, processor_version: int, system_version: int, reset_requested: Callable[[], None]
-    ) -> None:
+    def __init__(self, processor_version: int, system_version: int) -> None:
         super().__init__()
         self.PVR = processor_version
         self.SVR = system_version
-        self._reset_requested = reset_requested
 
     @RSTCR.on_write
     def _write_rstcr(self, value: int) -> None:
         if value & ResetControl.HRESET_REQ:
-            self._reset_requested()
+            self.host.reset()

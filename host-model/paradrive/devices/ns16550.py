@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from paradrive.cpu.clock import Clock, Event
+    from paradrive.devices.device import RegionKey
     from paradrive.devices.interrupt import InterruptLine
+    from paradrive.devices.services import Services
 
 FIFO_DEPTH = 16
 #: More than Linux' driver reads LSR while it sets the port up, or its early console while it waits to send.
@@ -158,8 +160,8 @@ class Ns16550(RegisterDevice):
 
     def __init__(
         self,
-        interrupt: InterruptLine | None,
-        transmit: Callable[[int], None],
+        interrupt: InterruptLine | None = None,
+        transmit: Callable[[int], None] = lambda byte: None,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(interrupt)
@@ -178,6 +180,11 @@ class Ns16550(RegisterDevice):
         self._awaited_at = 0
         self._settling: Event | None = None
 
+    def attach(self, services: Services) -> None:
+        """Follow the machine's clock."""
+        super().attach(services)
+        self._clock = services.clock
+
     @property
     def queued(self) -> int:
         """How many bytes of input wait in the queue of the host; whoever feeds it has to bound it."""
@@ -193,11 +200,11 @@ class Ns16550(RegisterDevice):
         self._input.append(BREAK_CHARACTER)
         self._refill()
 
-    def register_name(self, offset: int, is_write: bool) -> str:
+    def register_name(self, offset: int, is_write: bool, region: RegionKey = 0) -> str:
         """Return the declared name, minding the divisor latch."""
         if offset < 2 and self.LCR & LineControl.DIVISOR_LATCH_ACCESS:
             return ("DLL", "DLM")[offset]
-        return super().register_name(offset, is_write)
+        return super().register_name(offset, is_write, region)
 
     def reset(self) -> None:
         """Return to the power-on state; input that the guest has not received yet stays queued."""

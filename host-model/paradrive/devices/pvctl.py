@@ -18,18 +18,16 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.cpu.clock import Clock
-from paradrive.devices.device import State, saved_integer, saved_rows
+from paradrive.devices.interrupt import Interrupt
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import RO, RW, W1C, WO, Register
+from paradrive.devices.state import State
+from paradrive.devices.timer import MAX_TIME, Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from paradrive.cpu.clock import Event as ClockEvent
-    from paradrive.devices.interrupt import InterruptLine
 
 IDENTIFICATION = int.from_bytes(b"PVCT", "big")
 VERSION_1_0 = 1 << 16
@@ -100,33 +98,12 @@ class BootReason(enum.IntEnum):
     AFTER_CRASH = 3
 
 
-class PvctlHost(Protocol):
-    """What the machine does for the device; called from inside the guest's register write."""
-
-    def shutdown(self, code: int) -> None:
-        """End the guest with exit code ``code``; it runs no further instruction."""
-
-    def reset(self, kind: ResetKind) -> None:
-        """Reset the machine; the guest runs no further instruction."""
-
-    def crash(self, kind: CrashKind) -> None:
-        """Take note of a crash; the guest runs on."""
-
-
 class CommandRecord(NamedTuple):
     """One write of COMMAND: its value, ARGUMENT then, and what STATUS says of it."""
 
     command: int
     argument: int
     status: Status
-
-
-class PendingCommand(NamedTuple):
-    """An accepted SHUTDOWN or RESET, its argument, and the guest time at which it is carried out (ns)."""
-
-    command: int
-    argument: int
-    due: int
 
 
 FEATURE_OF = {
@@ -138,22 +115,11 @@ FEATURE_OF = {
 ARGUMENTS_OF: dict[Command, type[enum.IntEnum]] = {Command.RESET: ResetKind, Command.CRASH: CrashKind}
 
 
-#: No guest time comes after it, in nanoseconds: 292 years.
-LATEST = 1 << 63
-
-
-def _can_be_pending(pending: PendingCommand) -> bool:
-    if pending.command == Command.RESET:
-        return pending.argument in list(ResetKind)
-    return pending.command == Command.SHUTDOWN
-
-
 class Pvctl(RegisterDevice):
     """The device "qemu,pvctl".
 
-    ``interrupt`` is its line, None where the tree gives it none. ``features`` and ``version`` (major << 16
-    | minor) tell which device the guest finds: an older one, or one it cannot know. ``clock`` is guest time,
-    which a host that takes its time needs (``delay``).
+    ``features`` and ``version`` (major << 16 | minor) tell which device the guest finds: an older one, or one
+    it cannot know.
     """
 
     compatible = ("qemu,pvctl",)
@@ -177,33 +143,30 @@ class Pvctl(RegisterDevice):
     EVENT_MASK = Register(0x20, RW, "The interrupt is raised while EVENT & EVENT_MASK != 0.", fields=Event)
     BOOT_REASON = Register(0x24, RO, "Why the guest has started; 0 unless enabled.", fields=BootReason)
 
-    def __init__(
-        self,
-        interrupt: InterruptLine | None,
-        host: PvctlHost,
-        *,
-        features: int = ALL_FEATURES,
-        version: int = VERSION_1_0,
-        clock: Clock | None = None,
-    ) -> None:
-        super().__init__(interrupt)
+    irq = Interrupt()
+    #: Guest time, in nanoseconds, from the acceptance of SHUTDOWN or RESET until the host carries it out; the
+    #: first one that was accepted stands. It is the host's: a reset leaves it alone.
+    delay = State(int, limit=MAX_TIME, survives_reset=True)
+    #: The accepted command that the host is yet to carry out, 0 if there is none, and its argument then.
+    pending = State(int, limit=Command.RESET + 1)
+    pending_argument = State(int, limit=1 << 32)
+    carried_out = Timer()
+    recent = State(deque, of=CommandRecord, limit=COMMANDS_KEPT, survives_reset=True, saved=False)
+
+    def __init__(self, *, features: int = ALL_FEATURES, version: int = VERSION_1_0) -> None:
+        super().__init__()
         self.VERSION = version
         self.FEATURES = int(features)
-        #: The machine sets it when it starts the guest; ``reset`` leaves it alone.
-        self.boot_reason = BootReason.COLD
-        #: Guest time, in nanoseconds, from the acceptance of SHUTDOWN or RESET until the host carries it out;
-        #: the first one that was accepted stands. It is the host's as ``boot_reason``: ``reset`` leaves it.
-        self.delay = 0
-        self._commands: deque[CommandRecord] = deque(maxlen=self.COMMANDS_KEPT)
-        self._host = host
-        self._clock = clock or Clock()
-        self._pending: PendingCommand | None = None
-        self._event: ClockEvent | None = None
 
     @property
     def commands(self) -> list[CommandRecord]:
-        """The last commands of the guest, in their order."""
-        return list(self._commands)
+        """The last commands of the guest, in their order; a reset leaves them, a restore does not."""
+        return list(self.recent)
+
+    @property
+    def boot_reason(self) -> BootReason:
+        """Why the guest has started; the machine around the device knows."""
+        return BootReason(self.host.boot_reason)
 
     @property
     def enabled(self) -> Feature:
@@ -215,37 +178,15 @@ class Pvctl(RegisterDevice):
         if not self.ENABLE & Feature.EVENTS:
             return False
         self.EVENT |= int(event)
-        self._update_interrupt()
         return True
 
-    def reset(self) -> None:
-        """Return to the power-on state; the host's ``boot_reason``, ``delay`` and ``commands`` stay."""
-        super().reset()
-        self._await(None)
-        self._update_interrupt()
-
-    def save(self) -> State:
-        """Return the registers, why the guest has started, and what the host is yet to carry out."""
-        pending = [] if self._pending is None else [list(self._pending)]
-        return super().save() | {
-            "boot_reason": int(self.boot_reason),
-            "delay": self.delay,
-            "pending": pending,
-        }
-
     def capture(self) -> Callable[[], None]:
-        """Return what brings back what ``save`` saves, and forgets ``commands``, as ``load``."""
-        revert_registers, boot_reason = super().capture(), self.boot_reason
-        delay, pending = self.delay, self._pending
+        """Return what brings the state back; features this host does not offer any more are not enabled."""
+        revert_all = super().capture()
 
         def revert() -> None:
-            revert_registers()
+            revert_all()
             self.ENABLE &= self.FEATURES
-            self.boot_reason = boot_reason
-            self.delay = delay
-            self._await(pending)
-            self._commands.clear()
-            self._update_interrupt()
 
         return revert
 
@@ -253,28 +194,12 @@ class Pvctl(RegisterDevice):
         """Continue from a saved state; features this host does not offer are no longer enabled then."""
         super().load(state)
         self.ENABLE &= self.FEATURES
-        reason = saved_integer(self, state, "boot_reason", BootReason.COLD)
-        if reason not in list(BootReason):
-            raise ValueError(f"{self.name}: saved state: boot_reason {reason} is unknown")
-        self.boot_reason = BootReason(reason)
-        delay = saved_integer(self, state, "delay", 0)
-        if not 0 <= delay < LATEST:
-            raise ValueError(f"{self.name}: saved state: delay {delay} is no guest time")
-        self.delay = delay
-        self._await(self._saved_command(state))
-        self._commands.clear()
-        self._update_interrupt()
+        if self.pending and not self.carried_out.is_running:
+            raise ValueError(f"{self.name}: saved state: pending is not due")
 
-    def destroy(self) -> None:
-        """Forget what the host is yet to carry out."""
-        self._await(None)
-
-    def _saved_command(self, state: Mapping[str, object]) -> PendingCommand | None:
-        rows = saved_rows(self, state, "pending", (Command.RESET + 1, 1 << 32, LATEST))
-        commands = [PendingCommand(*row) for row in rows]
-        if len(commands) > 1 or any(not _can_be_pending(command) for command in commands):
-            raise ValueError(f"{self.name}: saved state: pending holds what no host carries out")
-        return commands[0] if commands else None
+    @irq.level
+    def _requested(self) -> int:
+        return self.EVENT & self.EVENT_MASK
 
     @ENABLE.on_write
     def _write_enable(self, value: int) -> None:
@@ -284,34 +209,32 @@ class Pvctl(RegisterDevice):
     def _write_command(self, value: int) -> None:
         status = self._judge(value)
         self.STATUS = int(status)
-        self._commands.append(CommandRecord(value, self.ARGUMENT, status))
+        self.recent.append(CommandRecord(value, self.ARGUMENT, status))
         if status is not Status.OK:
             return
         if value == Command.CRASH:
-            self._host.crash(CrashKind(self.ARGUMENT))
-        elif not self.delay and self._pending is None:
-            self._end_guest(value, self.ARGUMENT)
-        elif self._pending is None:
-            self._await(PendingCommand(value, self.ARGUMENT, self._clock.now() + self.delay))
+            self._report_crash(CrashKind(self.ARGUMENT))
+        elif not self.pending:
+            self.pending, self.pending_argument = value, self.ARGUMENT
+            if self.delay:
+                self.carried_out.after(self.delay)
+            else:
+                self._carry_out()
 
-    def _await(self, pending: PendingCommand | None) -> None:
-        """Let the host carry out ``pending`` when it is due, and nothing else."""
-        if self._event is not None:
-            self._event.cancel()
-        self._pending = pending
-        self._event = None if pending is None else self._clock.at(pending.due, self._carry_out)
-
+    @carried_out.expires
     def _carry_out(self) -> None:
-        assert self._pending is not None
-        command, argument, _ = self._pending
-        self._await(None)
-        self._end_guest(command, argument)
-
-    def _end_guest(self, command: int, argument: int) -> None:
+        command, self.pending = self.pending, 0
         if command == Command.SHUTDOWN:
-            self._host.shutdown(argument)
+            self.host.power_off(self.pending_argument)
+        elif command == Command.RESET:
+            # The model does not tell warm from cold.
+            self.host.reset()
+
+    def _report_crash(self, kind: CrashKind) -> None:
+        if kind is CrashKind.PANICKED:
+            self.host.panicked()
         else:
-            self._host.reset(ResetKind(argument))
+            self.host.crashed()
 
     def _judge(self, value: int) -> Status:
         try:
@@ -325,19 +248,6 @@ class Pvctl(RegisterDevice):
             return Status.BAD_ARGUMENT
         return Status.OK
 
-    @EVENT.on_write
-    def _write_event(self, value: int) -> None:
-        self.EVENT &= ~value
-        self._update_interrupt()
-
-    @EVENT_MASK.on_write
-    def _write_event_mask(self, value: int) -> None:
-        self.EVENT_MASK = value
-        self._update_interrupt()
-
     @BOOT_REASON.on_read
     def _read_boot_reason(self) -> int:
-        return int(self.boot_reason) if self.ENABLE & Feature.BOOT_REASON else 0
-
-    def _update_interrupt(self) -> None:
-        self.interrupt.set(self.EVENT & self.EVENT_MASK != 0)
+        return int(self.host.boot_reason) if self.ENABLE & Feature.BOOT_REASON else 0

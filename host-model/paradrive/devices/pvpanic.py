@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from typing import TYPE_CHECKING
 
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import RW, Register
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from paradrive.devices.state import State
 
 
 class PvpanicEvent(enum.IntFlag):
@@ -32,8 +29,7 @@ ALL_EVENTS = PvpanicEvent.PANICKED | PvpanicEvent.CRASH_LOADED | PvpanicEvent.SH
 class Pvpanic(RegisterDevice):
     """The device "qemu,pvpanic-mmio".
 
-    ``report`` is called, from inside the guest's write, with the event that it reports. ``events`` is what
-    the host offers; to report anything else is a guest error.
+    ``events`` is what the host offers; to report anything else is a guest error.
     """
 
     compatible = ("qemu,pvpanic-mmio",)
@@ -48,22 +44,16 @@ class Pvpanic(RegisterDevice):
         fields=PvpanicEvent,
         constant=True,
     )
+    recent = State(deque, limit=REPORTS_KEPT, survives_reset=True, saved=False)
 
-    def __init__(self, report: Callable[[PvpanicEvent], None], *, events: int = ALL_EVENTS) -> None:
+    def __init__(self, *, events: int = ALL_EVENTS) -> None:
         super().__init__()
         self.EVENTS = int(events)
-        self._report = report
-        self._reports: deque[PvpanicEvent] = deque(maxlen=self.REPORTS_KEPT)
 
     @property
     def reports(self) -> list[PvpanicEvent]:
         """The last reports of the guest, in their order."""
-        return list(self._reports)
-
-    def load(self, state: Mapping[str, object]) -> None:
-        """Continue from a saved state; what was reported before belongs to the past."""
-        super().load(state)
-        self._reports.clear()
+        return list(self.recent)
 
     @EVENTS.on_write
     def _write_events(self, value: int) -> None:
@@ -72,6 +62,14 @@ class Pvpanic(RegisterDevice):
         # Of several, QEMU takes the worst.
         for event in PvpanicEvent:
             if value & self.EVENTS & event:
-                self._reports.append(event)
-                self._report(event)
+                self.recent.append(event)
+                self._tell(event)
                 return
+
+    def _tell(self, event: PvpanicEvent) -> None:
+        if event is PvpanicEvent.SHUTDOWN:
+            self.host.power_off(0)
+        elif event is PvpanicEvent.PANICKED:
+            self.host.panicked()
+        else:
+            self.host.crashed()

@@ -1,53 +1,61 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Devices whose registers are declared: what the declarations of ``registers`` yield."""
+"""Devices whose registers are declared: what the declarations of ``registers`` and ``buffers`` yield."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from paradrive.devices.device import Device, State
-from paradrive.devices.registers import Declaration, RegisterArray, hook_inherited
+from paradrive.devices.buffers import Window
+from paradrive.devices.byte_order import swapped, swapped_reader, swapped_writer
+from paradrive.devices.device import Device, RegionKey
+from paradrive.devices.fields import DeviceFields
+from paradrive.devices.registers import RegisterArray, RegisterDeclaration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from paradrive.devices.fields import FieldNames
     from paradrive.devices.interrupt import InterruptLine
 
 
-#: Registers by offset: the declaration, and which one it is of those declared together.
-Places = dict[int, tuple[Declaration, int]]
+#: Registers by region and offset: the declaration, which one it is of those declared together, and how far
+#: behind its first byte the offset lies.
+Places = dict[tuple[RegionKey, int], tuple[RegisterDeclaration, int, int]]
 
 
 class RegisterDevice(Device):
     """A device whose registers are declared as class attributes."""
 
-    #: The declarations by ascending offset; filled in for each class.
-    registers: ClassVar[tuple[Declaration, ...]] = ()
-    #: Those whose values reset, save and load concern, by name.
-    variable_registers: ClassVar[dict[str, Declaration]] = {}
+    #: The declarations by ascending offset, region by region; filled in for each class.
+    registers: ClassVar[tuple[RegisterDeclaration, ...]] = ()
+    #: The windows of bytes.
+    windows: ClassVar[tuple[Window, ...]] = ()
     #: What can be read and what can be written, by how many registers the declarations stand for. Kept here
     #: and not in a cache of functions, which would keep classes alive that somebody has done away with.
     _by_offset: ClassVar[dict[tuple[tuple[int, ...], ...], tuple[Places, Places]]] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        hook_inherited(cls)
-        by_name = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
-        declarations = (value for value in by_name.values() if isinstance(value, Declaration))
-        cls.registers = tuple(sorted(declarations, key=lambda register: register.offset))
+        registers = [one for one in cls.declarations.values() if isinstance(one, RegisterDeclaration)]
+        cls.registers = tuple(sorted(registers, key=lambda register: (str(register.region), register.offset)))
+        cls.windows = tuple(one for one in cls.declarations.values() if isinstance(one, Window))
         cls._by_offset = {}
-        cls.variable_registers = {
-            register.name: register for register in cls.registers if not register.constant
-        }
+        if "regions" not in vars(cls):
+            regions = [register.region for register in cls.registers]
+            regions += [window.region for window in cls.windows]
+            cls.regions = tuple(dict.fromkeys(regions)) or (0,)
 
     def __init__(self, interrupt: InterruptLine | None = None) -> None:
         super().__init__(interrupt)
-        for register in self.registers:
-            register.initialise(self)
         counts = tuple(register.counts(self) for register in self.registers)
         if counts not in self._by_offset:
             self._by_offset[counts] = self._map(counts)
         self._readable, self._writable = self._by_offset[counts]
+
+    @property
+    def fields(self) -> DeviceFields:
+        """The fields of registers, to read and to set by name: ``device.fields.CONTROL.MODE = 2``."""
+        return DeviceFields(self)
 
     @classmethod
     def _map(cls, counts: tuple[tuple[int, ...], ...]) -> tuple[Places, Places]:
@@ -62,70 +70,84 @@ class RegisterDevice(Device):
                 continue
             for places, defined in ((readable, register.readable), (writable, register.is_writable)):
                 for offset, index in register.places(count) if defined else ():
-                    taken = places.setdefault(offset, (register, index))[0]
-                    if taken is not register:
-                        both = f"{register.name} and {taken.name}"
-                        raise TypeError(f"{cls.__name__}: {both} are both at {offset:#x}")
+                    for within in range(0, register.width, min(register.widths)):
+                        place = register.region, offset + within
+                        taken = places.setdefault(place, (register, index, within))[0]
+                        if taken is not register:
+                            both = f"{register.name} and {taken.name}"
+                            raise TypeError(f"{cls.__name__}: {both} are both at {offset + within:#x}")
         return readable, writable
 
-    def reader(self, offset: int, size: int) -> Callable[[], int]:
+    def reader(self, offset: int, size: int, region: RegionKey = 0) -> Callable[[], int]:
         """Return the function that performs one read of the register here."""
-        register, index = self._readable.get(offset, (None, 0))
-        if register is None or register.width != size:
-            return self.undefined_reader(offset, size)
-        return register.reader(self, index)
+        found = self._find(self._readable, offset, size, region)
+        if found is None:
+            window = self.window_at(offset, size, region)
+            return (
+                self.undefined_reader(offset, size) if window is None else window.reader(self, offset, size)
+            )
+        register, index, within = found
+        read = register.reader(self, index, register.lane(within, size, self.byte_order))
+        if register.is_hooked:
+            read = self.settling(read)
+        return swapped_reader(read, size) if self.swaps else read
 
-    def writer(self, offset: int, size: int) -> Callable[[int], None]:
+    def writer(self, offset: int, size: int, region: RegionKey = 0) -> Callable[[int], None]:
         """Return the function that performs one write of the register here."""
-        register, index = self._writable.get(offset, (None, 0))
-        if register is None or register.width != size:
-            return self.undefined_writer(offset, size)
-        return register.writer(self, index)
+        found = self._find(self._writable, offset, size, region)
+        if found is None:
+            window = self.window_at(offset, size, region)
+            write = None if window is None else window.writer(self, offset, size)
+            return self.undefined_writer(offset, size) if write is None else self.settling(write)
+        register, index, within = found
+        write = register.writer(self, index, register.lane(within, size, self.byte_order))
+        if register.is_hooked or register.name in self._observed:
+            write = self.settling(write)
+        return swapped_writer(write, size) if self.swaps else write
 
-    def register_name(self, offset: int, is_write: bool) -> str:
+    def _find(
+        self, places: Places, offset: int, size: int, region: RegionKey
+    ) -> tuple[RegisterDeclaration, int, int] | None:
+        found = places.get((region, offset))
+        if found is None:
+            return None
+        register, _, within = found
+        # Naturally aligned: a part of two bytes begins at an even offset.
+        return found if size in register.widths and not within % size else None
+
+    def window_at(self, offset: int, size: int, region: RegionKey = 0) -> Window | None:
+        """Return the window that holds all of an access, None where there is none."""
+        return next((window for window in self.windows if window.holds(offset, size, region)), None)
+
+    def register_at(self, offset: int, is_write: bool, region: RegionKey = 0) -> RegisterDeclaration | None:
+        """Return the declaration of the register which an access reaches, None where nothing is declared."""
+        found = (self._writable if is_write else self._readable).get((region, offset))
+        return None if found is None else found[0]
+
+    def fields_at(self, offset: int, size: int, is_write: bool, region: RegionKey = 0) -> FieldNames | None:
+        """Return the declared names of the register, None for an access to a part of it."""
+        found = self._find(self._writable if is_write else self._readable, offset, size, region)
+        return found[0].fields if found is not None and found[0].width == size else None
+
+    def as_read(self, offset: int, size: int, value: int, region: RegionKey = 0) -> int:
+        """Return what a read of ``size`` bytes here would be on the bus if the register held ``value``."""
+        found = self._find(self._readable, offset, size, region)
+        if found is not None:
+            register, _, within = found
+            lane = register.lane(within, size, self.byte_order)
+            value = value >> lane.shift
+        value &= (1 << 8 * size) - 1
+        return swapped(value, size) if self.swaps else value
+
+    def register_name(self, offset: int, is_write: bool, region: RegionKey = 0) -> str:
         """Return the declared name, the offset where nothing is declared."""
-        register, index = (self._writable if is_write else self._readable).get(offset, (None, 0))
-        return super().register_name(offset, is_write) if register is None else register.name_of(index)
-
-    def reset(self) -> None:
-        """Give all registers but the constant ones their value after power-on."""
-        for register in self.variable_registers.values():
-            register.initialise(self)
-
-    def save(self) -> State:
-        """Return the state with all registers but the constant ones."""
-        values: dict[str, object] = {}
-        for name in self.variable_registers:
-            value = vars(self)[name]
-            values[name] = list(value) if isinstance(value, list) else value
-        return super().save() | {"registers": values}
-
-    def capture(self) -> Callable[[], None]:
-        """Return what gives all registers but the constant ones their present values again."""
-        values = vars(self)
-        single = {name: value for name in self.variable_registers if isinstance(value := values[name], int)}
-        arrays = {name: tuple(values[name]) for name in self.variable_registers if name not in single}
-
-        def revert() -> None:
-            values.update(single)
-            for name, saved in arrays.items():
-                # The list stays the same: readers keep it.
-                values[name][:] = saved
-
-        return revert
-
-    def load(self, state: Mapping[str, object]) -> None:
-        """Continue from a saved state; ValueError also for unknown registers and values they cannot hold."""
-        super().load(state)
-        saved = state.get("registers")
-        if not isinstance(saved, dict):
-            raise ValueError(f"{self.name}: saved state: registers are missing")
-        known = self.variable_registers
-        for name in known.keys() - saved.keys():
-            known[name].initialise(self)
-        for name, value in saved.items():
-            if name not in known or not known[name].restore(self, value):
-                raise ValueError(f"{self.name}: saved state: register {name} is unknown or has a bad value")
+        found = (self._writable if is_write else self._readable).get((region, offset))
+        if found is None:
+            window = self.window_at(offset, 1, region)
+            within = "" if window is None else f"{window.name}+{offset - window.offset:#x}"
+            return within or super().register_name(offset, is_write, region)
+        register, index, behind = found
+        return register.name_of(index) + (f"+{behind}" if behind else "")
 
 
 def describe(device: type[RegisterDevice]) -> str:
@@ -135,18 +157,23 @@ def describe(device: type[RegisterDevice]) -> str:
     """
     lines = ["| offset | name | width | access | reset | meaning |", "|---|---|---|---|---|---|"]
     for register in device.registers:
-        offset, name = f"{register.offset:#04x}", register.name
-        if isinstance(register, RegisterArray):
-            strides = (
-                f" + {index} * {stride:#x}"
-                for index, (_, stride) in zip("ijk", register.dimensions, strict=False)
-            )
-            counts = " * ".join(str(count) for count, _ in register.dimensions)
-            offset, name = f"{offset}{''.join(strides)}", f"{name}[{counts}]"
-        fields = ", ".join(f"{field} {value:#x}" for field, value in register.field_names().items())
-        meaning = f"{register.doc} {fields}." if fields else register.doc
-        reset = "host" if register.constant else f"{register.reset:#x}"
-        access = register.access.value
-        cells = (offset, name, str(register.width), access, reset, meaning)
-        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in _row(device, register))} |")
     return "\n".join(lines) + "\n"
+
+
+def _row(device: type[RegisterDevice], register: RegisterDeclaration) -> tuple[str, ...]:
+    offset, name = f"{register.offset:#04x}", register.name
+    if isinstance(register, RegisterArray):
+        strides = (
+            f" + {index} * {stride:#x}"
+            for index, (_, stride) in zip("ijk", register.dimensions, strict=False)
+        )
+        counts = " * ".join(str(count) for count, _ in register.dimensions)
+        offset, name = f"{offset}{''.join(strides)}", f"{name}[{counts}]"
+    if len(device.regions) > 1:
+        offset = f"{register.region}: {offset}"
+    fields = ", ".join(f"{field} {value:#x}" for field, value in register.field_names().items())
+    meaning = f"{register.doc} {fields}." if fields else register.doc
+    reset = "host" if register.is_constant else f"{register.reset_value:#x}"
+    widths = "/".join(map(str, sorted({register.width, *register.widths})))
+    return offset, name, widths, register.access.value, reset, meaning

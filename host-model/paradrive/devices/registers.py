@@ -4,6 +4,7 @@
 A device class declares each register once, as a class attribute; the attribute of the same name on an
 instance is the register's value, a plain int (or a list of ints for an array):
 
+    from paradrive.devices.interrupt import Interrupt
     from paradrive.devices.register_device import RegisterDevice
     from paradrive.devices.registers import RW, W1C, Fields, Register
 
@@ -12,39 +13,44 @@ instance is the register's value, a plain int (or a list of ints for an array):
         TX = 1 << 1
 
     class Example(RegisterDevice):
+        irq = Interrupt()
         MASK = Register(0x04, RW, "Which events interrupt.", fields=Mask)
         STATUS = Register(0x08, W1C, "Events that have happened.", fields=Mask)
 
-        @MASK.on_write
-        def _write_mask(self, value: int) -> None:
-            self.MASK = value
-            self.interrupt.set(self.STATUS & value != 0)
+        @irq.level
+        def _level(self) -> int:
+            return self.STATUS & self.MASK
+
+        @MASK.after_write
+        def _mask_changed(self, value: int) -> None:
+            if value == 0:
+                self.STATUS = 0
 
 From the declaration follow the behaviour of accesses, reset, saved state, the names in traces and the
-documentation (``describe`` in register_device). Where storing a value is not all that an access does, a
-hook takes its place: ``on_read`` returns the value, ``on_write`` gets it and stores what is to be stored.
-A subclass may hook a register of its base (``@Example.STATUS.on_write``): it gets a declaration of its own.
+documentation (``describe`` in register_device). Where storing a value is not all that an access does, there
+are hooks: ``after_write`` is told of the value that has been stored; ``on_write`` takes the place of storing,
+and ``on_read`` returns the value. A subclass may hook a register of its base
+(``@Example.STATUS.on_write``): it gets a declaration of its own.
 """
 
 from __future__ import annotations
 
 import abc
 import enum
-from copy import copy
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
 
+from paradrive.devices.declaration import Declaration, Hook
 from paradrive.devices.device import are_integers
+from paradrive.devices.fields import FieldNames, Fields, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from paradrive.devices.register_device import RegisterDevice
+    from paradrive.devices.device import Device, RegionKey
 
-Hook = TypeVar("Hook", bound="Callable[..., int | None]")
-#: The attribute of a method that lists the declarations of base classes which it hooks, and how.
-_INHERITED = "_hooked_declarations"
+__all__ = ["RO", "RW", "W1C", "WO", "Access", "Fields", "Register", "RegisterArray", "RegisterDeclaration"]
 
 
 class Access(enum.Enum):
@@ -63,25 +69,32 @@ class Access(enum.Enum):
 RO, RW, WO, W1C = Access
 
 
-class Fields:
-    """Base of the classes that name the bits, or the values, of a register.
+class Lane(NamedTuple):
+    """The part of a register that one access reaches: ``size`` bytes, ``shift`` bits above its lowest."""
 
-    Their attributes are plain ints (a mask, or a value): reaching the members of an enum
-    would cost more than all the rest of an access. Where that does not matter, an enum does as well.
-    """
+    size: int
+    shift: int
+
+    @property
+    def mask(self) -> int:
+        """The bits of the register that these are."""
+        return ((1 << 8 * self.size) - 1) << self.shift
 
 
-class Declaration(abc.ABC):
+class RegisterDeclaration(Declaration):
     """What a register and an array of registers have in common.
 
-    ``offset`` counts in bytes from the device's first register, ``width`` is the only size in which the
-    register may be accessed, ``reset`` its value after power-on, ``writable`` the bits that
+    ``offset`` counts in bytes from the start of its ``region`` (an index of ``reg``, or a name of
+    ``reg-names``). ``width`` is its size in bytes, ``widths`` the sizes in which it may be accessed,
+    naturally aligned: its own unless given. A narrower access reaches a part of it: of a big-endian device
+    the first byte is the most significant. ``reset`` is the value after power-on, ``writable`` the bits that
     a write changes (all unless given). ``constant`` marks a value that the host determines: reset and
     load leave it alone. ``banked`` marks a register behind the offset of another one, whose hooks
     pass accesses on to it.
     """
 
-    name: str
+    section = "registers"
+    is_observable = True
 
     def __init__(
         self,
@@ -90,43 +103,45 @@ class Declaration(abc.ABC):
         doc: str,
         *,
         width: int = 4,
+        widths: tuple[int, ...] = (),
+        region: RegionKey = 0,
         reset: int = 0,
         writable: int | None = None,
-        fields: type[Fields] | type[enum.IntEnum] | type[enum.IntFlag] | None = None,
+        fields: FieldNames | None = None,
         constant: bool = False,
         banked: bool = False,
     ) -> None:
+        super().__init__()
         self.offset = offset
         self.access = access
         self.doc = doc
         self.width = width
-        self.reset = reset
+        self.widths = widths or (width,)
+        if any(size not in (1, 2, 4, 8) or size > width for size in self.widths):
+            raise TypeError(f"a register of {width} bytes cannot be accessed in {self.widths}")
+        self.region = region
+        self.reset_value = reset
         self.mask = (1 << 8 * width) - 1
         self.writable = self.mask if writable is None else writable
         self.fields = fields
-        self.constant = constant
+        self.is_constant = constant
         self.banked = banked
-        self._read_hook: str | None = None
-        self._write_hook: str | None = None
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
 
     def on_read(self, hook: Hook) -> Hook:
         """Let a method perform reads: of a register ``hook()``, of an array ``hook(index)``."""
-        return self._hook("_read_hook", hook)
+        return self.hook("read", hook)
 
     def on_write(self, hook: Hook) -> Hook:
-        """Let a method perform writes: of a register ``hook(value)``, of an array ``hook(index, value)``."""
-        return self._hook("_write_hook", hook)
+        """Let a method perform writes: of a register ``hook(value)``, of an array ``hook(index, value)``.
 
-    def _hook(self, direction: str, hook: Hook) -> Hook:
-        if hasattr(self, "name"):
-            # The class that declares this is complete: the method is a subclass', which must not change it.
-            vars(hook).setdefault(_INHERITED, []).append((self, direction))
-        else:
-            vars(self)[direction] = hook.__name__
-        return hook
+        It stores what is to be stored. A narrow write comes with the other bits as they are, of a
+        write-1-to-clear register as zeros.
+        """
+        return self.hook("write", hook)
+
+    def after_write(self, hook: Hook) -> Hook:
+        """Let a method be told of each write behind it, with the value that is stored; as ``on_write``."""
+        return self.hook("written", hook)
 
     @property
     def readable(self) -> bool:
@@ -138,16 +153,17 @@ class Declaration(abc.ABC):
         """Whether writes are defined."""
         return self.access is not Access.RO
 
+    @property
+    def is_hooked(self) -> bool:
+        """Whether a method takes part in accesses."""
+        return bool(self.hooks)
+
     def field_names(self) -> dict[str, int]:
         """Return the fields, in the order of their declaration."""
-        if self.fields is None:
-            return {}
-        if issubclass(self.fields, enum.Enum):
-            return {name: int(member) for name, member in self.fields.__members__.items()}
-        return {name: value for name, value in vars(self.fields).items() if isinstance(value, int)}
+        return names_of(self.fields)
 
     @abc.abstractmethod
-    def counts(self, device: RegisterDevice) -> tuple[int, ...]:
+    def counts(self, device: Device) -> tuple[int, ...]:
         """Return how many registers a device has in each dimension, the outermost first."""
 
     @abc.abstractmethod
@@ -159,20 +175,38 @@ class Declaration(abc.ABC):
         """Return the name of one register."""
 
     @abc.abstractmethod
-    def initialise(self, device: RegisterDevice) -> None:
-        """Give the value after power-on."""
+    def whole_reader(self, device: Device, index: int) -> Callable[[], int]:
+        """Return the function that reads one register as a whole."""
 
     @abc.abstractmethod
-    def restore(self, device: RegisterDevice, saved: object) -> bool:
-        """Take a saved value over; return False, having changed nothing, where it is none."""
+    def whole_writer(self, device: Device, index: int) -> Callable[[int], None]:
+        """Return the function that writes one register as a whole."""
 
     @abc.abstractmethod
-    def reader(self, device: RegisterDevice, index: int) -> Callable[[], int]:
+    def stored(self, device: Device, index: int) -> int:
+        """Return the value that one register holds."""
+
+    def lane(self, within: int, size: int, byte_order: str) -> Lane:
+        """Return the part that an access of ``size`` bytes reaches, ``within`` bytes behind the first."""
+        return Lane(size, 8 * (within if byte_order == "little" else self.width - size - within))
+
+    def reader(self, device: Device, index: int, lane: Lane) -> Callable[[], int]:
         """Return the function that performs one read."""
+        read = self.whole_reader(device, index)
+        if lane.size == self.width:
+            return read
+        shift, mask = lane.shift, lane.mask >> lane.shift
+        return lambda: read() >> shift & mask
 
-    @abc.abstractmethod
-    def writer(self, device: RegisterDevice, index: int) -> Callable[[int], None]:
+    def writer(self, device: Device, index: int, lane: Lane) -> Callable[[int], None]:
         """Return the function that performs one write."""
+        write = self.whole_writer(device, index)
+        if lane.size == self.width:
+            return write
+        shift, others = lane.shift, self.mask & ~lane.mask
+        if self.access is Access.W1C:
+            return lambda value: write(value << shift)
+        return lambda value: write(self.stored(device, index) & others | value << shift)
 
     def written(self, old: int, value: int) -> int:
         """Return what a write without a hook makes of the old value."""
@@ -181,21 +215,7 @@ class Declaration(abc.ABC):
         return old & ~self.writable | value & self.writable
 
 
-def hook_inherited(device: type) -> None:
-    """Give a class that hooks registers of its bases declarations of its own for them.
-
-    TypeError for a hook of a register that it does not have.
-    """
-    for name, method in tuple(vars(device).items()):
-        for hooked, direction in getattr(method, _INHERITED, ()):
-            if all(vars(base).get(hooked.name) is not hooked for base in device.__mro__[1:]):
-                raise TypeError(f"{device.__name__}.{name} hooks {hooked.name} of a class that is no base")
-            if hooked.name not in vars(device):
-                setattr(device, hooked.name, copy(getattr(device, hooked.name)))
-            vars(vars(device)[hooked.name])[direction] = name
-
-
-class Register(Declaration):
+class Register(RegisterDeclaration):
     """One register; on an instance of the device its value."""
 
     @overload
@@ -210,7 +230,7 @@ class Register(Declaration):
             return self
         raise AttributeError(f"{owner.__name__}.{self.name} has no value before the constructor has run")
 
-    def counts(self, device: RegisterDevice) -> tuple[int, ...]:
+    def counts(self, device: Device) -> tuple[int, ...]:
         """Return no dimension."""
         return ()
 
@@ -222,29 +242,48 @@ class Register(Declaration):
         """Return the name."""
         return self.name
 
-    def initialise(self, device: RegisterDevice) -> None:
+    def create(self, device: Device) -> None:
         """Give the value after power-on."""
-        vars(device)[self.name] = self.reset
+        vars(device)[self.name] = self.reset_value
 
-    def restore(self, device: RegisterDevice, saved: object) -> bool:
+    def save(self, device: Device) -> object:
+        """Return the value."""
+        return int(vars(device)[self.name])
+
+    def load(self, device: Device, saved: object) -> bool:
         """Take a saved int over."""
         if type(saved) is not int or not 0 <= saved <= self.mask:
             return False
         vars(device)[self.name] = saved
         return True
 
-    def reader(self, device: RegisterDevice, index: int) -> Callable[[], int]:
-        """Return the hook, or a look-up."""
-        if self._read_hook is not None:
-            hook: Callable[[], int] = getattr(device, self._read_hook)
-            return hook
-        return partial(vars(device).__getitem__, self.name)
+    def capture(self, device: Device) -> Callable[[], None] | None:
+        """Return what stores the present value again."""
+        return partial(vars(device).__setitem__, self.name, vars(device)[self.name])
 
-    def writer(self, device: RegisterDevice, index: int) -> Callable[[int], None]:
-        """Return the hook, or an assignment."""
-        if self._write_hook is not None:
-            hook: Callable[[int], None] = getattr(device, self._write_hook)
-            return hook
+    def stored(self, device: Device, index: int) -> int:
+        """Return the value."""
+        value: int = vars(device)[self.name]
+        return value
+
+    def whole_reader(self, device: Device, index: int) -> Callable[[], int]:
+        """Return the hook, or a look-up."""
+        return self.hooked(device, "read") or partial(vars(device).__getitem__, self.name)
+
+    def whole_writer(self, device: Device, index: int) -> Callable[[int], None]:
+        """Return the hook, or an assignment; and what is to be told behind it."""
+        write, told = self.hooked(device, "write") or self._assignment(device), self.hooked(device, "written")
+        if told is None:
+            return write
+        values, name = vars(device), self.name
+
+        def write_and_tell(value: int) -> None:
+            write(value)
+            told(values[name])
+
+        return write_and_tell
+
+    def _assignment(self, device: Device) -> Callable[[int], None]:
         values, name, written = vars(device), self.name, self.written
         if self.access is not Access.W1C and self.writable == self.mask:
             return partial(values.__setitem__, name)
@@ -255,13 +294,15 @@ class Register(Declaration):
         return write
 
 
-class RegisterArray(Declaration):
+class RegisterArray(RegisterDeclaration):
     """Registers that recur; on an instance of the device the list of their values.
 
     ``dimensions`` are pairs (count, stride in bytes), the outermost first: ((2, 0x1000), (4, 0x40)) are eight
     registers, of which number 4 lies 0x1000 bytes behind number 0. A count may be the name of an
     attribute that the device sets before it calls ``super().__init__()``.
     """
+
+    is_observable = False  # a change of an element is none of the attribute
 
     def __init__(
         self,
@@ -271,11 +312,23 @@ class RegisterArray(Declaration):
         *,
         dimensions: tuple[tuple[int | str, int], ...],
         width: int = 4,
+        widths: tuple[int, ...] = (),
+        region: RegionKey = 0,
         reset: int = 0,
         writable: int | None = None,
-        fields: type[Fields] | type[enum.IntEnum] | type[enum.IntFlag] | None = None,
+        fields: FieldNames | None = None,
     ) -> None:
-        super().__init__(offset, access, doc, width=width, reset=reset, writable=writable, fields=fields)
+        super().__init__(
+            offset,
+            access,
+            doc,
+            width=width,
+            widths=widths,
+            region=region,
+            reset=reset,
+            writable=writable,
+            fields=fields,
+        )
         self.dimensions = dimensions
 
     @overload
@@ -290,7 +343,7 @@ class RegisterArray(Declaration):
             return self
         raise AttributeError(f"{owner.__name__}.{self.name} has no value before the constructor has run")
 
-    def counts(self, device: RegisterDevice) -> tuple[int, ...]:
+    def counts(self, device: Device) -> tuple[int, ...]:
         """Return the counts that are declared, or the device's where it has them."""
         counts = (count for count, _ in self.dimensions)
         return tuple(count if isinstance(count, int) else getattr(device, count) for count in counts)
@@ -306,11 +359,15 @@ class RegisterArray(Declaration):
         """Return the name and the index."""
         return f"{self.name}[{index}]"
 
-    def initialise(self, device: RegisterDevice) -> None:
+    def create(self, device: Device) -> None:
         """Give all elements the value after power-on; the list stays the same: readers keep it."""
-        vars(device).setdefault(self.name, [])[:] = [self.reset] * prod(self.counts(device))
+        vars(device).setdefault(self.name, [])[:] = [self.reset_value] * prod(self.counts(device))
 
-    def restore(self, device: RegisterDevice, saved: object) -> bool:
+    def save(self, device: Device) -> object:
+        """Return the values."""
+        return list(vars(device)[self.name])
+
+    def load(self, device: Device, saved: object) -> bool:
         """Take a saved list over."""
         values: list[int] = vars(device)[self.name]
         if saved == values:
@@ -320,17 +377,37 @@ class RegisterArray(Declaration):
         values[:] = saved
         return True
 
-    def reader(self, device: RegisterDevice, index: int) -> Callable[[], int]:
-        """Return the hook with its index, or a look-up."""
-        if self._read_hook is not None:
-            return partial(getattr(device, self._read_hook), index)
+    def capture(self, device: Device) -> Callable[[], None] | None:
+        """Return what stores the present values again."""
         values: list[int] = vars(device)[self.name]
-        return partial(values.__getitem__, index)
+        return partial(values.__setitem__, slice(None), tuple(values))
 
-    def writer(self, device: RegisterDevice, index: int) -> Callable[[int], None]:
-        """Return the hook with its index, or an assignment."""
-        if self._write_hook is not None:
-            return partial(getattr(device, self._write_hook), index)
+    def stored(self, device: Device, index: int) -> int:
+        """Return one of the values."""
+        value: int = vars(device)[self.name][index]
+        return value
+
+    def whole_reader(self, device: Device, index: int) -> Callable[[], int]:
+        """Return the hook with its index, or a look-up."""
+        hook = self.hooked(device, "read")
+        values: list[int] = vars(device)[self.name]
+        return partial(values.__getitem__, index) if hook is None else partial(hook, index)
+
+    def whole_writer(self, device: Device, index: int) -> Callable[[int], None]:
+        """Return the hook with its index, or an assignment; and what is to be told behind it."""
+        hook, told = self.hooked(device, "write"), self.hooked(device, "written")
+        write = self._assignment(device, index) if hook is None else partial(hook, index)
+        if told is None:
+            return write
+        values: list[int] = vars(device)[self.name]
+
+        def write_and_tell(value: int) -> None:
+            write(value)
+            told(index, values[index])
+
+        return write_and_tell
+
+    def _assignment(self, device: Device, index: int) -> Callable[[int], None]:
         values: list[int] = vars(device)[self.name]
         written = self.written
 

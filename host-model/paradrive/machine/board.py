@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The boards: what each has, and how the nodes of a tree become devices.
 
-A device of one's own needs nothing here (see `device_models`). To make it part of a board, enter its class
-into ``PARAVIRTUAL_MODELS``, or into ``CHIP_MODELS``, if it is part of a real chip.
+A device of one's own needs nothing here (see `device_models`). To make it part of ppce500, enter its class
+into ``PARAVIRTUAL_MODELS``.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devices.guts import Guts
@@ -17,87 +17,62 @@ from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import Pvctl
 from paradrive.devices.pvpanic import Pvpanic
 from paradrive.machine.blob import DeviceTreeError
-from paradrive.machine.device_models import create_device, find_model
+from paradrive.machine.device_models import by_compatible, find_model
 from paradrive.machine.devicetree import Region
 from paradrive.machine.inputs import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from paradrive.devices.bus import Bus
-    from paradrive.devices.device import Device
+    from paradrive.devices.device import Device, RegionKey
     from paradrive.machine.device_models import Model
     from paradrive.machine.devicetree import DeviceTree, Node
-    from paradrive.machine.wiring import Wiring
+    from paradrive.machine.wiring import Surroundings, Wiring
 
 #: SVR, as QEMU's e500 cores have it: no particular chip.
 SYSTEM_VERSION = 0
 #: More would only make a hostile tree slow to build.
 MAX_DEVICES = 256
+#: Entries of reg of which a warning is worth while.
+MAX_REGIONS = 16
 #: Of e500v2 and e500mc (MAS7[RPNU] and MAS3[RPNL]).
 PHYSICAL_ADDRESS_BITS = 36
 
 
-def connect_mpic(model: MpicModel, wiring: Wiring, node: Node) -> Device:
-    """Connect the interrupt controller to the core; its revision is the board's."""
-    mpic = Mpic(wiring.surroundings.clock, [wiring.surroundings.interrupt_cpu], model=model)
-    wiring.add_interrupt_controller(node, mpic)
-    return mpic
-
-
-def connect_ns16550(wiring: Wiring, node: Node) -> Device:
-    """Connect a UART: to the console if it is the tree's, otherwise nobody listens to its output yet."""
-    port = Ns16550(wiring.first_interrupt(node), lambda byte: None, wiring.surroundings.clock)
-    wiring.serial_ports.setdefault(node.path, port)
-    if node is wiring.console_node:
-        wiring.console = port
-        port.transmit = wiring.surroundings.transmit
-    return port
-
-
-def connect_guts(wiring: Wiring, node: Node) -> Device:
-    """Connect the reset request to the machine."""
-    surroundings = wiring.surroundings
-    return Guts(surroundings.cpu_model.pvr, SYSTEM_VERSION, surroundings.reset_requested)
-
-
-def connect_pvctl(wiring: Wiring, node: Node) -> Device:
-    """Connect the system controller to the machine, which is its host."""
-    surroundings = wiring.surroundings
-    return Pvctl(wiring.first_interrupt(node), surroundings.pvctl_host, clock=surroundings.clock)
-
-
-def connect_pvpanic(wiring: Wiring, node: Node) -> Device:
-    """Connect pvpanic to the machine, which takes note of what it reports."""
-    return Pvpanic(wiring.surroundings.pvpanic_event)
-
-
-def _by_compatible(*models: tuple[type[Device], Model]) -> dict[str, Model]:
+def _chip_models(mpic: MpicModel, surroundings: Surroundings) -> dict[str, Model]:
+    """Return the models of what all chips of the MPC85xx family contain; the MPIC's revision differs."""
+    models: list[tuple[type[Device], Model]] = [
+        (Mpic, lambda: Mpic(surroundings.clock, [surroundings.interrupt_cpu], model=mpic)),
+        (Ns16550, Ns16550),
+        (Guts, lambda: Guts(surroundings.processor_version, SYSTEM_VERSION)),
+    ]
     return {compatible: model for device, model in models for compatible in device.compatible}
 
 
-#: What all chips of the MPC85xx family contain, but for the MPIC.
-CHIP_MODELS = _by_compatible((Ns16550, connect_ns16550), (Guts, connect_guts))
+#: What the boards' own models model; a test's file that imports one of these classes does not replace it.
+MODELLED = frozenset(name for device in (Mpic, Ns16550, Guts, Pvctl, Pvpanic) for name in device.compatible)
 #: What only a hypervisor can add.
-PARAVIRTUAL_MODELS = _by_compatible((Pvctl, connect_pvctl), (Pvpanic, connect_pvpanic))
-
-
-def _mpic(model: MpicModel) -> dict[str, Model]:
-    return _by_compatible((Mpic, partial(connect_mpic, model)))
+PARAVIRTUAL_MODELS = by_compatible((Pvctl, Pvpanic))
 
 
 class Board(NamedTuple):
     """A machine as QEMU calls it.
 
-    ``root_compatible`` is what its tree's root is compatible with, ``models`` its device models. A guest
-    of a machine without ``powers_off`` can only end by a reset.
+    ``root_compatible`` is what its tree's root is compatible with, ``mpic`` the revision of its interrupt
+    controller, ``paravirtual_models`` what it has besides the chip. A guest of a machine without
+    ``powers_off`` can only end by a reset.
     """
 
     name: str
     cpus: tuple[str, ...]
     root_compatible: str
-    models: Mapping[str, Model]
+    mpic: MpicModel
+    paravirtual_models: Mapping[str, Model]
     powers_off: bool
+
+    def models(self, surroundings: Surroundings) -> dict[str, Model]:
+        """Return the models of its devices by what their nodes are compatible with."""
+        return {**_chip_models(self.mpic, surroundings), **self.paravirtual_models}
 
     def check_cpu(self, cpu: str) -> None:
         """Raise InputError unless there is such a machine with this CPU."""
@@ -112,7 +87,8 @@ BOARDS = {
             name="ppce500",
             cpus=("e500v2", "e500mc"),
             root_compatible="fsl,qemu-e500",
-            models=CHIP_MODELS | _mpic(MPIC_4_2) | PARAVIRTUAL_MODELS,
+            mpic=MPIC_4_2,
+            paravirtual_models=PARAVIRTUAL_MODELS,
             powers_off=True,
         ),
         # Imitates a real board, whose layout must stay the chip's.
@@ -120,15 +96,12 @@ BOARDS = {
             name="mpc8544ds",
             cpus=("e500v2",),
             root_compatible="MPC8544DS",
-            models=CHIP_MODELS | _mpic(MPIC_2_0),
+            mpic=MPIC_2_0,
+            paravirtual_models={},
             powers_off=False,
         ),
     )
 }
-
-
-#: What is part of one board is not added to another.
-_OF_BOARDS = frozenset(name for board in BOARDS.values() for name in board.models)
 
 
 def board_named(name: str) -> Board:
@@ -138,16 +111,19 @@ def board_named(name: str) -> Board:
     return BOARDS[name]
 
 
-def populate(board: Board, tree: DeviceTree, wiring: Wiring, bus: Bus) -> dict[str, Device]:
+def populate(
+    board: Board, tree: DeviceTree, wiring: Wiring, models: Mapping[str, Model] = MappingProxyType({})
+) -> dict[str, Device]:
     """Build the tree's devices, map them where it says, and return them by the paths of their nodes.
 
-    The tree may be wrong. A device is left out, with a warning, where the tree does not describe it well
-    enough, and where something else answers already. Of several nodes with one path, the second is
-    entered as "path#1", and so on, as Linux names them in /sys.
+    ``models`` come before the board's own. The tree may be wrong. A device is left out, with a warning, where
+    the tree does not describe it well enough, and where something else answers already. Of several nodes
+    with one path, the second is entered as "path#1", and so on, as Linux names them in /sys.
     """
     if board.root_compatible not in tree.root.compatible:
         wiring.warn(f"/: is not compatible with {board.root_compatible}, as {board.name} is")
-    found = list(_device_nodes(tree.root, board))
+    builder = _Builder(board, tree, wiring, models)
+    found = list(builder.device_nodes(tree.root))
     # Devices are connected to the interrupt controller, so it comes first.
     found.sort(key=lambda node: "interrupt-controller" not in node.properties)
     devices: dict[str, Device] = {}
@@ -156,7 +132,7 @@ def populate(board: Board, tree: DeviceTree, wiring: Wiring, bus: Bus) -> dict[s
             wiring.warn(f"{node.path}: is more than {MAX_DEVICES} devices; nothing answers from here on")
             break
         try:
-            device = _create(board, node, wiring, bus)
+            device = builder.create(node)
         except DeviceTreeError as error:
             wiring.warn_of(node, "nothing answers there", error)
             continue
@@ -166,47 +142,85 @@ def populate(board: Board, tree: DeviceTree, wiring: Wiring, bus: Bus) -> dict[s
     return devices
 
 
-def _device_nodes(bus_node: Node, board: Board) -> Iterator[Node]:
-    """Yield the nodes of devices which the CPU reaches, bus by bus."""
-    for node in bus_node.children:
-        if node.name == "cpus" or not node.is_enabled:
-            continue
-        is_simple_bus = not node.compatible or "simple-bus" in node.compatible
-        if not is_simple_bus or not board.models.keys().isdisjoint(node.compatible):
-            yield node
-        # Whatever a bus is compatible with: its devices are in the CPU's address space if it translates.
-        if is_simple_bus or "ranges" in node.properties:
-            yield from _device_nodes(node, board)
+class _Builder:
+    """Makes the devices of one machine."""
 
+    def __init__(self, board: Board, tree: DeviceTree, wiring: Wiring, models: Mapping[str, Model]) -> None:
+        self._board, self._tree, self._wiring = board, tree, wiring
+        self._bus = wiring.surroundings.bus
+        self._models = {**board.models(wiring.surroundings), **models}
 
-def _create(board: Board, node: Node, wiring: Wiring, bus: Bus) -> Device:
-    model = find_model(node, board.models, _OF_BOARDS)
-    if model is None:
-        raise node.error(f"{board.name} has no model of {', '.join(node.compatible)!r:.200}")
-    address, size = _vacant_region(bus, node, wiring.warn)
-    device = create_device(model, wiring, node)
-    device.name = node.name
-    bus.map_device(address, size, device)
-    return device
+    def device_nodes(self, bus_node: Node) -> Iterator[Node]:
+        """Yield the nodes of devices which the CPU reaches, bus by bus."""
+        for node in bus_node.children:
+            if node.name == "cpus" or not node.is_enabled:
+                continue
+            is_simple_bus = not node.compatible or "simple-bus" in node.compatible
+            if not is_simple_bus or find_model(self._tree, node, self._models) is not None:
+                yield node
+            # Whatever a bus is compatible with: its devices are in the CPU's address space if it translates.
+            if is_simple_bus or "ranges" in node.properties:
+                yield from self.device_nodes(node)
 
+    def create(self, node: Node) -> Device:
+        """Return a new device, mapped and with its services."""
+        model = find_model(self._tree, node, self._models)
+        if model is None:
+            raise node.error(f"{self._board.name} has no model of {', '.join(node.compatible)!r:.200}")
+        regions = node.register_regions()
+        if not regions:
+            raise node.error("has no reg")
+        device = model()
+        if isinstance(device, Mpic):
+            self._wiring.add_interrupt_controller(node, device)
+        places = self._places(device, node, regions)
+        self._wiring.attach(device, node)
+        for key, (address, size) in places.items():
+            self._bus.map_device(address, size, device, key)
+        return device
 
-def _vacant_region(bus: Bus, node: Node, warn: Callable[[str], None]) -> Region:
-    """Return the node's first region, up to where something else answers already.
+    def _places(self, device: Device, node: Node, regions: list[Region]) -> dict[RegionKey, Region]:
+        """Return where each region of the device is, by its key.
 
-    Raises DeviceTreeError where nothing is left of it, or the CPU cannot reach it.
-    """
-    regions = node.register_regions()
-    if not regions:
-        raise node.error("has no reg")
-    address, size = regions[0]
-    if size == 0:
-        raise node.error("its reg has the size 0")
-    if address >> PHYSICAL_ADDRESS_BITS:
-        raise node.error(f"{address:#x} has more than the {PHYSICAL_ADDRESS_BITS} bits of a physical address")
-    for other in bus.regions:
-        if address < other.base + other.size and other.base < address + size:
-            if other.base <= address:
-                raise node.error(f"{address:#x} belongs to {other}")
-            warn(f"{node.path}: overlaps {other}, which answers from there on")
-            return Region(address, other.base - address)
-    return Region(address, size)
+        Warns of those that the tree lacks, and of those that the model does not know. Raises DeviceTreeError
+        where nothing is left of the first.
+        """
+        names = node.strings("reg-names")
+        places: dict[RegionKey, Region] = {}
+        indexes = set()
+        for key in device.regions:
+            index = key if isinstance(key, int) else names.index(key) if key in names else len(regions)
+            indexes.add(index)
+            try:
+                if index >= len(regions):
+                    raise node.error(f"has no reg entry {key!r}")
+                places[key] = self._vacant(node, regions[index], places.values())
+            except DeviceTreeError as error:
+                if key == device.regions[0]:
+                    raise
+                self._wiring.warn_of(node, f"nothing answers in region {key!r}", error)
+        for index in range(len(regions)):
+            if index not in indexes and index < MAX_REGIONS:
+                self._wiring.warn(f"{node.path}: its model has no region {index}; nothing answers there")
+        return places
+
+    def _vacant(self, node: Node, region: Region, own: Iterable[Region]) -> Region:
+        """Return a region up to where something else answers already.
+
+        Raises DeviceTreeError where nothing is left of it, or the CPU cannot reach it.
+        """
+        address, size = region
+        if size == 0:
+            raise node.error("its reg has the size 0")
+        if address >> PHYSICAL_ADDRESS_BITS:
+            bits = f"the {PHYSICAL_ADDRESS_BITS} bits of a physical address"
+            raise node.error(f"{address:#x} has more than {bits}")
+        others = [(other.base, other.size, str(other)) for other in self._bus.regions]
+        others += [(other.address, other.size, f"another region of {node.name}") for other in own]
+        for base, length, name in sorted(others):
+            if address < base + length and base < address + size:
+                if base <= address:
+                    raise node.error(f"{address:#x} belongs to {name}")
+                self._wiring.warn(f"{node.path}: overlaps {name}, which answers from there on")
+                return Region(address, base - address)
+        return region

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.devices.dma import IDENTITY, DmaRange
 from paradrive.machine import blob
 from paradrive.machine.blob import DeviceTreeError
 
@@ -133,6 +134,26 @@ class Node:
             Region(self.parent._translate(address) & _64_BITS, size & _64_BITS)
             for address, size in self._rows("reg", address_cells, size_cells)
         ]
+
+    def dma_ranges(self) -> list[DmaRange]:
+        """Return which physical addresses the addresses on the bus are that the node is on (2.3.9).
+
+        A bus without ``dma-ranges``, or with empty ones, passes addresses on as they are, as in Linux.
+        """
+        ranges = list(IDENTITY)
+        bus = self.parent
+        while bus is not None and bus.parent is not None:
+            if bus.properties.get("dma-ranges"):
+                child_cells, size_cells = bus._bus_cells()
+                parent_cells, _ = bus.parent._bus_cells()
+                rows = bus._rows("dma-ranges", child_cells, parent_cells, size_cells)
+                ranges = [
+                    piece
+                    for child, parent, size in rows
+                    for piece in _through(ranges, DmaRange(child, parent, size))
+                ]
+            bus = bus.parent
+        return ranges
 
     def interrupts(self) -> list[InterruptSpecifier]:
         """Return the interrupts the node raises (2.4.1); ``interrupts-extended`` before ``interrupts``."""
@@ -314,6 +335,12 @@ class DeviceTree:
         path = (chosen.strings("stdout-path") or chosen.strings("linux,stdout-path") or ("",))[0]
         return path.partition(":")[0]
 
+    def aliases_of(self, node: Node) -> list[str]:
+        """Return the names in ``/aliases`` that lead to a node (3.3)."""
+        aliases = self.root.child("aliases")
+        names = aliases.properties if aliases is not None else {}
+        return [name for name in names if self.find(name) is node]
+
     def find(self, path: str) -> Node | None:
         """Return the node with this full path or alias, None if there is none."""
         if path and not path.startswith("/"):
@@ -340,6 +367,14 @@ class DeviceTree:
     def chosen(self) -> Node:
         """Return the node ``/chosen``, added where it is missing."""
         return self.root.child("chosen") or self.root.add_child("chosen")
+
+
+def _through(ranges: list[DmaRange], row: DmaRange) -> Iterator[DmaRange]:
+    """Yield what a row of a bus's translation makes of the addresses that ``ranges`` lead to."""
+    for bus, address, size in ranges:
+        start, end = max(address, row.bus), min(address + size, row.bus + row.size)
+        if start < end:
+            yield DmaRange(bus + start - address, row.physical + start - row.bus, end - start)
 
 
 def _split(number: int, width: int) -> list[int]:

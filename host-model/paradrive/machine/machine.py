@@ -6,28 +6,28 @@ The one place that drives the devices' life cycle. How a machine runs until it e
 
 from __future__ import annotations
 
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.cpu.models import CPU_MODELS, CpuModel
 from paradrive.cpu.vcpu import Vcpu
 from paradrive.devices.bus import Bus
-from paradrive.devices.pvctl import BootReason, Pvctl
-from paradrive.machine import boot, pvpanic_host
+from paradrive.devices.dma import Dma
+from paradrive.devices.ns16550 import Ns16550
+from paradrive.devices.pvctl import BootReason
+from paradrive.machine import boot
 from paradrive.machine.board import board_named, populate
 from paradrive.machine.essentials import create_memory, timebase_frequency
 from paradrive.machine.inputs import InputError
-from paradrive.machine.pvctl_host import MachinePvctlHost
+from paradrive.machine.printable import printable
 from paradrive.machine.run_loop import RunLoop
 from paradrive.machine.snapshot import MachineSnapshot, SavedRam, differing_pages
-from paradrive.machine.wiring import Surroundings, Wiring
+from paradrive.machine.wiring import DeviceHost, Surroundings, Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Literal
 
-    from paradrive.devices.ns16550 import Ns16550
     from paradrive.machine.device_models import Model
     from paradrive.machine.devicetree import DeviceTree
     from paradrive.machine.elf_kernel import Kernel
@@ -85,22 +85,20 @@ class Machine(RunLoop):
         wiring = Wiring(
             Surroundings(
                 self.clock,
-                self.cpu_model,
+                self.bus,
+                memory_written=lambda address, size: self.vcpu.memory_written(address, size),
                 interrupt_cpu=lambda level: self.vcpu.set_external_interrupt(level),
-                transmit=self._console_byte,
-                reset_requested=self.request_reset,
-                pvctl_host=MachinePvctlHost(self),
-                pvpanic_event=partial(pvpanic_host.take_note, self),
+                processor_version=self.cpu_model.pvr,
+                host=lambda device: DeviceHost(self, device),
             ),
-            tree.console_node(),
             warn,
         )
-        models = {**board.models, **configuration.models}
-        self.devices = populate(board._replace(models=models), tree, wiring, self.bus)
-        wiring.ensure_console(tree.console_path())
-        self.console = wiring.console
+        self.devices = populate(board, tree, wiring, configuration.models)
         #: All UARTs by the paths of their nodes; what listens to one takes the place of its ``transmit``.
-        self.serial_ports: Mapping[str, Ns16550] = wiring.serial_ports
+        self.serial_ports = {
+            path: device for path, device in self.devices.items() if isinstance(device, Ns16550)
+        }
+        self.console = self._find_console(tree)
         self.vcpu = Vcpu(
             self.cpu_model,
             self.bus,
@@ -116,13 +114,28 @@ class Machine(RunLoop):
         )
         self._start(BootReason.COLD)
 
+    def _find_console(self, tree: DeviceTree) -> Ns16550 | None:
+        """Return the UART that the tree names as the console, and listen to it.
+
+        It is the first UART where the tree names none, as on QEMU; warns where there is none of that name.
+        """
+        node = tree.console_node()
+        console = self.serial_ports.get(node.path) if node is not None else None
+        if console is None and self.serial_ports:
+            path, console = next(iter(self.serial_ports.items()))
+            if wanted := tree.console_path():
+                self.warnings.append(
+                    f"/chosen: there is no UART {printable(wanted)}, its stdout-path: the console is {path}"
+                )
+        if console is not None:
+            console.transmit = self._console_byte
+        return console
+
     # Life cycle
 
     def _start(self, reason: BootReason) -> None:
         """Load the images and enter the kernel; devices and core are in their power-on state."""
-        for device in self.devices.values():
-            if isinstance(device, Pvctl):
-                device.boot_reason = reason
+        self.boot_reason = reason
         self.begin_anew()
         self.images.load()
         for address, size in self.images.ranges():
@@ -158,6 +171,16 @@ class Machine(RunLoop):
         for revert in snapshot.devices:
             revert()
         self.progress = snapshot.progress
+
+    def undeclared_changes(self) -> list[str]:
+        """Return what devices have changed since the snapshot without declaring it, as "node: attribute"."""
+        return [
+            f"{path}: {name}" for path, device in self.devices.items() for name in device.undeclared_changes()
+        ]
+
+    def write_memory(self, address: int, data: bytes) -> bool:
+        """Write to RAM at a physical address; return False, having written nothing, if not all is RAM."""
+        return Dma(self.bus, self.vcpu.memory_written).write(address, data)
 
     def save(self, path: str) -> None:
         """Save the machine, between two runs or from `call_at`; InputError when the file cannot be written.

@@ -78,6 +78,8 @@ class RunLoop(abc.ABC):
         self.clock = Clock()
         #: How often the guest has been rebooted.
         self.resets = 0
+        #: Why the guest was started last.
+        self.boot_reason = BootReason.COLD
         #: How often its kernel has panicked.
         self.panics = 0
         self._transmit = transmit
@@ -118,11 +120,12 @@ class RunLoop(abc.ABC):
             bytes(self._console_line),
             self._crashed,
             self.panics,
+            self.boot_reason,
         )
 
     @progress.setter
     def progress(self, progress: Progress) -> None:
-        self.resets, self.panics = progress.resets, progress.panics
+        self.resets, self.panics, self.boot_reason = progress.resets, progress.panics, progress.boot_reason
         self._reset_requested, self._crashed = progress.reset_requested, progress.crashed
         self._panic_message, self._panic_deadline = progress.panic_message, progress.panic_deadline
         self._console_line[:] = progress.console_line

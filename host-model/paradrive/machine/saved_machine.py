@@ -4,7 +4,10 @@
 The file (`state_file`) is all that is needed. Its parts:
 
 - ``state``, JSON: the core by the names of its registers (`paradrive.cpu.saved_core`), each device's state by
-  the path of its node, and what the machine itself remembers of the guest (`Progress`);
+  the path of its node, the classes of the devices, and what the machine itself remembers of the guest
+  (`Progress`);
+- ``blobs``, where there are any: bytes in the states of devices, as one zlib stream; their sizes are in the
+  state, and marks where they belong;
 - ``kernel``, ``tree`` and, where there is one, ``initrd``: the images as they are booted, which every later
   reset loads again. The machine is built from this tree;
 - ``pages``, 32-bit numbers, ascending: the physical pages which are not as the images leave an empty RAM,
@@ -24,6 +27,7 @@ from typing import TYPE_CHECKING, Literal
 from paradrive.cpu.models import CPU_MODELS
 from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.cpu.saved_core import MAX_TIME, integer
+from paradrive.devices.device import are_integers
 from paradrive.devices.pvctl import BootReason
 from paradrive.devices.ram import Ram
 from paradrive.machine.board import BOARDS
@@ -38,6 +42,7 @@ from paradrive.machine.state_file import Contents, parse_object, read, write
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from paradrive.devices.device import Device
     from paradrive.machine.device_models import Model
 
 #: Bounds of what a file may make the host allocate: 1 GiB of RAM that is not empty, and the text of states.
@@ -46,6 +51,10 @@ MAX_STATE_SIZE = 1 << 21
 #: zlib's fastest: slower ones make the file a fifth smaller, and take five times as long.
 _COMPRESSION_LEVEL = 1
 _PAGE_NUMBER_SIZE = 4
+#: Bytes that devices hold, such as what a guest has written to a disk.
+MAX_BLOBS = 1 << 28
+#: The key of the mark that stands for bytes in the state.
+_BYTES = "$bytes"
 
 
 def save(machine: Machine, path: str) -> None:
@@ -54,12 +63,16 @@ def save(machine: Machine, path: str) -> None:
     state = {
         "cpu": machine.vcpu.save(),
         "devices": {node: device.save() for node, device in machine.devices.items()},
+        "classes": {node: _class_name(device) for node, device in machine.devices.items()},
         "progress": progress._asdict()
         | {
             "console_line": progress.console_line.decode("latin-1"),
             "reset_requested": progress.reset_requested or 0,
         },
     }
+    blobs: list[bytes] = []
+    state = {name: _without_bytes(part, blobs) for name, part in state.items()}
+    state["blobs"] = [len(blob) for blob in blobs]
     pages = _changed_pages(machine)
     images = machine.images
     parts = {
@@ -69,11 +82,70 @@ def save(machine: Machine, path: str) -> None:
         "pages": struct.pack(f">{len(pages)}I", *pages),
         "ram": zlib.compress(b"".join(pages.values()), _COMPRESSION_LEVEL),
     }
+    if blobs:
+        parts["blobs"] = zlib.compress(b"".join(blobs), _COMPRESSION_LEVEL)
     if images.initrd is not None:
         parts["initrd"] = images.initrd.contents
-    if len(pages) > MAX_PAGES or len(parts["state"]) > MAX_STATE_SIZE:
+    too_much = len(parts["state"]) > MAX_STATE_SIZE or sum(map(len, blobs)) > MAX_BLOBS
+    if len(pages) > MAX_PAGES or too_much:
         raise InputError(path, "the guest cannot be saved: its RAM or its devices hold too much")
     write(path, Contents(machine.name, machine.cpu_model.name, machine.memory_size, parts))
+
+
+def _class_name(device: Device) -> str:
+    """Return what the device's model is, as ``paradrive run --device`` takes it."""
+    return f"{type(device).__module__}:{type(device).__qualname__}"
+
+
+def _without_bytes(value: object, blobs: list[bytes]) -> object:
+    """Return a value with a mark in the place of all bytes in it, which are appended to ``blobs``."""
+    if isinstance(value, bytes):
+        blobs.append(value)
+        return {_BYTES: len(blobs) - 1}
+    if isinstance(value, dict):
+        return {key: _without_bytes(part, blobs) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_without_bytes(part, blobs) for part in value]
+    return value
+
+
+def _with_bytes(value: object, blobs: list[bytes]) -> object:
+    """Return a value with the bytes in the place of the marks; ValueError for a mark of none."""
+    if isinstance(value, dict):
+        if _BYTES in value:
+            number = value[_BYTES]
+            if type(number) is not int or not 0 <= number < len(blobs):
+                raise ValueError("damaged: it refers to bytes that it does not have")
+            return blobs[number]
+        return {key: _with_bytes(part, blobs) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_with_bytes(part, blobs) for part in value]
+    return value
+
+
+def _saved_blobs(parts: Mapping[str, bytes], sizes: object) -> list[bytes]:
+    """Return the bytes in device states, in their order; ValueError where they are not what is listed."""
+    if not isinstance(sizes, list) or not are_integers(sizes, MAX_BLOBS + 1) or sum(sizes) > MAX_BLOBS:
+        raise ValueError("damaged: it does not list the bytes of its devices")
+    contents = inflate(parts.get("blobs", zlib.compress(b"")), sum(sizes))
+    if contents is None:
+        raise ValueError("damaged: the bytes of its devices are not those listed")
+    blobs, place = [], 0
+    for size in sizes:
+        blobs.append(contents[place : place + size])
+        place += size
+    return blobs
+
+
+def inflate(compressed: bytes, size: int) -> bytes | None:
+    """Return the ``size`` bytes that a zlib stream holds; None where it is damaged, or holds more or less."""
+    inflater = zlib.decompressobj()
+    try:
+        # A byte more than there should be shows that there is more.
+        contents = inflater.decompress(compressed, size + 1)
+    except zlib.error:
+        return None
+    return contents if len(contents) == size and inflater.eof and not inflater.unused_data else None
 
 
 def load(
@@ -158,15 +230,28 @@ def _continue(machine: Machine, path: str, parts: Mapping[str, bytes]) -> None:
         machine.vcpu.load(core)
     except ValueError as error:
         raise ValueError(f"{machine.cpu_model.name}: {error}") from None
-    _load_devices(machine, _object(state, "devices"))
-    machine.progress = _progress(_object(state, "progress"))
+    devices = _with_bytes(_object(state, "devices"), _saved_blobs(parts, state.get("blobs", [])))
+    _load_devices(machine, _object({"devices": devices}, "devices"), state.get("classes"))
+    machine.progress = _progress(_object(state, "progress"), _boot_reason(state))
 
 
-def _load_devices(machine: Machine, states: dict[str, object]) -> None:
+def _boot_reason(state: Mapping[str, object]) -> BootReason:
+    """Return why the guest has started; in files of earlier versions pvctl has it."""
+    kept: list[object] = [state.get("progress"), *_object(state, "devices").values()]
+    reasons = [one["boot_reason"] for one in kept if isinstance(one, dict) and "boot_reason" in one]
+    reason = reasons[0] if reasons else BootReason.COLD
+    if not isinstance(reason, int) or reason not in list(BootReason):
+        raise ValueError(f"damaged: boot_reason {reason!r:.40} is unknown")
+    return BootReason(reason)
+
+
+def _load_devices(machine: Machine, states: dict[str, object], classes: object) -> None:
     """Load the devices, interrupt controller first; one that was not there then stays as after power-on."""
     for node in states:
         if node not in machine.devices:
-            raise ValueError(f"it has a device {node}, of which there is no model here")
+            known = classes.get(node) if isinstance(classes, dict) else None
+            model = f"; its class is {known!r:.80}" if known else ""
+            raise ValueError(f"it has a device {node}, of which there is no model here{model}")
     for node, device in machine.devices.items():
         if node in states:
             device.load(_object(states, node))
@@ -179,20 +264,15 @@ def _saved_pages(parts: Mapping[str, bytes]) -> dict[int, bytes]:
         raise ValueError(f"damaged: it does not list 0 to {MAX_PAGES} pages")
     numbers = struct.unpack(f">{count}I", parts["pages"])
     size = count * PAGE_SIZE
-    inflater = zlib.decompressobj()
-    try:
-        # A byte more than there should be shows that there is more.
-        contents = inflater.decompress(parts["ram"], size + 1)
-    except zlib.error as error:
-        raise ValueError(f"damaged: its RAM cannot be decompressed ({error})") from None
-    if len(contents) != size or not inflater.eof or inflater.unused_data:
+    contents = inflate(parts["ram"], size)
+    if contents is None:
         raise ValueError(f"damaged: its RAM is not {count} pages")
     return {
         number: contents[index * PAGE_SIZE : (index + 1) * PAGE_SIZE] for index, number in enumerate(numbers)
     }
 
 
-def _progress(saved: dict[str, object]) -> Progress:
+def _progress(saved: dict[str, object], boot_reason: BootReason) -> Progress:
     message, line = saved.get("panic_message"), saved.get("console_line", "")
     if not isinstance(message, str | None) or not isinstance(line, str):
         raise ValueError("damaged: the panic or the console has no text")
@@ -207,6 +287,7 @@ def _progress(saved: dict[str, object]) -> Progress:
         console_line=line.encode("latin-1", "replace"),
         crashed=bool(integer(later, "crashed", 2)),
         panics=integer(later, "panics", MAX_TIME),
+        boot_reason=boot_reason,
     )
 
 

@@ -40,6 +40,8 @@ class Progress(NamedTuple):
     crashed: bool
     #: How often the kernel has panicked.
     panics: int
+    #: Why the guest was started last.
+    boot_reason: BootReason
 
 
 class SavedRam:

@@ -1,71 +1,83 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The connections between the devices of one machine: interrupts, the console, the machine as host."""
+"""What a machine hands to its devices: the services of `paradrive.devices.services`, as the tree says."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.devices.dma import Dma
+from paradrive.devices.services import RANKS, Host, Services
 from paradrive.machine.blob import DeviceTreeError
+from paradrive.machine.outcome import PoweredOff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paradrive.cpu.clock import Clock
-    from paradrive.cpu.models import CpuModel
+    from paradrive.devices.bus import Bus
+    from paradrive.devices.device import Device
     from paradrive.devices.interrupt import InterruptLine
     from paradrive.devices.mpic import Mpic
-    from paradrive.devices.ns16550 import Ns16550
-    from paradrive.devices.pvctl import PvctlHost
-    from paradrive.devices.pvpanic import PvpanicEvent
     from paradrive.machine.devicetree import Node
+    from paradrive.machine.run_loop import RunLoop
 
 
 class Surroundings(NamedTuple):
-    """What is there before the devices are: guest time, the core, and the machine around them."""
+    """What is there before the devices are: guest time, memory, the core, and the machine around them."""
 
     clock: Clock
-    cpu_model: CpuModel
+    bus: Bus
+    #: Called with the physical address and the size of each write of a device to RAM.
+    memory_written: Callable[[int, int], None]
     #: The core's external interrupt input.
     interrupt_cpu: Callable[[bool], None]
-    #: Called with each byte which the console's UART sends.
-    transmit: Callable[[int], None]
-    #: Called when the guest asks the board for a reset.
-    reset_requested: Callable[[], None]
-    pvctl_host: PvctlHost
-    #: Called with each event which the guest reports through pvpanic.
-    pvpanic_event: Callable[[PvpanicEvent], None] = lambda event: None
+    #: What the core says in PVR.
+    processor_version: int
+    #: Returns the host of the device of this name.
+    host: Callable[[str], Host]
+
+
+class DeviceHost:
+    """The machine as one device sees it; implements ``paradrive.devices.services.Host``."""
+
+    def __init__(self, machine: RunLoop, device: str) -> None:
+        self._machine = machine
+        self._device = device
+
+    @property
+    def boot_reason(self) -> int:
+        """Why the guest has started."""
+        return int(self._machine.boot_reason)
+
+    def power_off(self, code: int = 0) -> None:
+        """End the guest."""
+        self._machine.end(PoweredOff(code, through=self._device))
+
+    def reset(self) -> None:
+        """Let the machine reset itself."""
+        self._machine.request_reset()
+
+    def panicked(self) -> None:
+        """Take note of a panic; `OnPanic` says what comes of it."""
+        self._machine.panicked(f"reported through {self._device}")
+
+    def crashed(self) -> None:
+        """Take note of a crash; a crash kernel that takes over goes on with its work and ends the guest."""
+        self._machine.crashed()
 
 
 class Wiring:
     """The connections of one machine, which grow while its devices are built, interrupt controller first."""
 
     def __init__(
-        self,
-        surroundings: Surroundings,
-        console_node: Node | None,
-        warn: Callable[[str], None] = lambda warning: None,
+        self, surroundings: Surroundings, warn: Callable[[str], None] = lambda warning: None
     ) -> None:
         self.surroundings = surroundings
         #: Called with a line for each thing that the tree is wrong about.
         self.warn = warn
-        #: The node of the UART which is the kernel's console, None where the tree names none.
-        self.console_node = console_node
-        self.console: Ns16550 | None = None
-        #: All UARTs, by the paths of their nodes.
-        self.serial_ports: dict[str, Ns16550] = {}
         self.mpic: Mpic | None = None
         self._mpic_node: Node | None = None
-
-    def ensure_console(self, wanted: str) -> None:
-        """Let the first UART be the console where the tree names none, as QEMU does.
-
-        Warns where it does name one, ``wanted``, of which there is no working UART.
-        """
-        if self.console is None and self.serial_ports:
-            path, self.console = next(iter(self.serial_ports.items()))
-            self.console.transmit = self.surroundings.transmit
-            if wanted:
-                self.warn(f"/chosen: there is no UART {wanted}, its stdout-path: the console is {path}")
+        self._devices = 0
 
     def warn_of(self, node: Node, consequence: str, error: DeviceTreeError) -> None:
         """Warn of what a node lacks because of an error in it, or in one of those that it depends on."""
@@ -73,28 +85,57 @@ class Wiring:
         self.warn(f"{node.path}: {consequence}: {reason}")
 
     def add_interrupt_controller(self, node: Node, mpic: Mpic) -> None:
-        """Let the devices built from now on raise their interrupts at ``mpic``; it must be the first."""
+        """Let the devices attached from now on raise their interrupts at ``mpic``; it must be the first."""
         if self.mpic is not None:
             raise node.error("is a second interrupt controller, and the CPU has one input")
         self.mpic = mpic
         self._mpic_node = node
 
-    def first_interrupt(self, node: Node) -> InterruptLine | None:
-        """Return a new line for the node's first interrupt, None where the tree gives it none.
+    def attach(self, device: Device, node: Node) -> None:
+        """Name a new device after its node, and hand it its services."""
+        self._devices += 1
+        device.name = node.name
+        device.attach(
+            Services(
+                self.surroundings.clock,
+                self._dma(node),
+                node,
+                self.surroundings.host(node.name.partition("@")[0]),
+                lambda key: self.interrupt(node, key),
+                rank=self._devices * RANKS,
+            )
+        )
+
+    def _dma(self, node: Node) -> Dma:
+        """Return the guest's memory as devices on the node's bus see it."""
+        try:
+            ranges = node.dma_ranges()
+        except DeviceTreeError as error:
+            self.warn_of(node, "it cannot reach memory", error)
+            ranges = []
+        return Dma(self.surroundings.bus, self.surroundings.memory_written, ranges)
+
+    def interrupt(self, node: Node, key: int | str) -> InterruptLine | None:
+        """Return a new line for an interrupt of the node, by index or name; None where the tree has none.
 
         Warns, and returns None, when it goes to something without a model, or to no existing input.
         """
         try:
-            return self._line(node)
+            return self._line(node, key)
         except DeviceTreeError as error:
             self.warn_of(node, "its interrupt is connected to nothing", error)
             return None
 
-    def _line(self, node: Node) -> InterruptLine | None:
+    def _line(self, node: Node, key: int | str) -> InterruptLine | None:
         specifiers = node.interrupts()
-        if not specifiers:
+        if isinstance(key, str):
+            names = node.strings("interrupt-names")
+            if key not in names:
+                return None
+            key = names.index(key)
+        if key >= len(specifiers):
             return None
-        controller, cells = specifiers[0]
+        controller, cells = specifiers[key]
         if self.mpic is None or controller is not self._mpic_node:
             raise node.error(f"its interrupt parent {controller.path} has no model")
         try:

@@ -191,7 +191,7 @@ class BootedGuest(FaultInjection):
         all_registers = []
         for device in self.machine.devices.values():
             if isinstance(device, RegisterDevice):
-                names = [register.name for register in device.registers if register.constant]
+                names = [register.name for register in device.registers if register.is_constant]
                 all_registers.append((vars(device), {name: vars(device)[name] for name in names}))
         return all_registers
 

@@ -11,6 +11,9 @@ from paradrive.devices.register_device import RegisterDevice
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paradrive.devices.device import RegionKey
+    from paradrive.devices.fields import FieldNames
+
 
 class BrokenDevice(Device):
     """Takes a device's place on the bus, and answers as the original does unless it was told otherwise."""
@@ -28,22 +31,28 @@ class BrokenDevice(Device):
             raise LookupError(f"{self.name} has no register {register!r} that can be read")
         self._answers[register] = value
 
-    def reader(self, offset: int, size: int) -> Callable[[], int]:
+    def reader(self, offset: int, size: int, region: RegionKey = 0) -> Callable[[], int]:
         """Return the function that performs one read here, wrongly or as the original does."""
-        original, read, ones = self.original, self.original.reader(offset, size), (1 << 8 * size) - 1
+        original, read, ones = self.original, self.original.reader(offset, size, region), (1 << 8 * size) - 1
 
         def read_wrongly() -> int:
             if self.is_gone:
                 return ones
             # The original is asked also for a read that it does not answer: some reads change a device.
             value = read()
-            return self._answers.get(original.register_name(offset, False), value) & ones
+            answer = self._answers.get(original.register_name(offset, False, region).partition("+")[0])
+            return value if answer is None else self._as_read(offset, size, answer, region)
 
         return read_wrongly
 
-    def writer(self, offset: int, size: int) -> Callable[[int], None]:
+    def _as_read(self, offset: int, size: int, value: int, region: RegionKey) -> int:
+        if isinstance(self.original, RegisterDevice):
+            return self.original.as_read(offset, size, value, region)
+        return value & (1 << 8 * size) - 1
+
+    def writer(self, offset: int, size: int, region: RegionKey = 0) -> Callable[[int], None]:
         """Return the function that performs one write here; one to a device that is gone is lost."""
-        write = self.original.writer(offset, size)
+        write = self.original.writer(offset, size, region)
 
         def write_unless_gone(value: int) -> None:
             if not self.is_gone:
@@ -51,9 +60,18 @@ class BrokenDevice(Device):
 
         return write_unless_gone
 
-    def register_name(self, offset: int, is_write: bool) -> str:
+    @property
+    def swaps(self) -> bool:
+        """Whether the original's values have the other byte order than the bus."""
+        return self.original.swaps
+
+    def fields_at(self, offset: int, size: int, is_write: bool, region: RegionKey = 0) -> FieldNames | None:
+        """Return the original's names of bits or values."""
+        return self.original.fields_at(offset, size, is_write, region)
+
+    def register_name(self, offset: int, is_write: bool, region: RegionKey = 0) -> str:
         """Return the original's name of a register."""
-        return self.original.register_name(offset, is_write)
+        return self.original.register_name(offset, is_write, region)
 
     def reset(self) -> None:
         """Nothing: the machine resets the original."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive.devices.device import Device
-from paradrive.machine.board import BOARDS
+from paradrive.machine.board import MODELLED
 from paradrive.machine.device_models import by_compatible
 
 if TYPE_CHECKING:
@@ -23,5 +23,4 @@ def models_of_module(module: ModuleType) -> dict[str, Model]:
     classes = [
         value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Device)
     ]
-    of_boards = {name for board in BOARDS.values() for name in board.models}
-    return {name: device for name, device in by_compatible(classes).items() if name not in of_boards}
+    return {name: device for name, device in by_compatible(classes).items() if name not in MODELLED}

@@ -109,8 +109,12 @@ def booted_guests() -> Iterator[dict[Recipe, BootedGuest]]:
 @pytest.fixture
 def guest(
     request: pytest.FixtureRequest, guest_files: GuestFiles, booted_guests: dict[Recipe, BootedGuest]
-) -> BootedGuest:
-    """Return a guest that has just booted, made as the marker ``guest`` says."""
+) -> Iterator[BootedGuest]:
+    """Return a guest that has just booted, made as the marker ``guest`` says.
+
+    An error behind the test where it has changed attributes of a device that are not declared: no restore
+    can be trusted with them.
+    """
     recipe = _recipe(request, guest_files)
     guest = booted_guests.pop(recipe, None)
     if guest is None:
@@ -120,7 +124,12 @@ def guest(
     booted_guests[recipe] = guest
     guest.restore()
     request.node.stash[_GUEST] = guest
-    return guest
+    yield guest
+    if changes := guest.machine.undeclared_changes():
+        pytest.fail(
+            f"a device has changed what its class does not declare (as State): {', '.join(changes)}",
+            pytrace=False,
+        )
 
 
 @pytest.fixture

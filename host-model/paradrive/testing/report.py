@@ -71,4 +71,5 @@ def _call_before(address: int) -> int:
 
 def _describe(access: MmioAccess) -> str:
     direction = "write" if access.is_write else "read "
-    return f"{access.device} {access.register} {direction} {access.value:#0{2 + 2 * access.size}x}"
+    meaning = f" {access.meaning}" if access.meaning else ""
+    return f"{access.device} {access.register} {direction} {access.value:#0{2 + 2 * access.size}x}{meaning}"

@@ -9,27 +9,14 @@ from paradrive.cpu.clock import Clock
 from paradrive.cpu.models import CPU_MODELS
 from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.devices.bus import Bus
+from paradrive.devices.services import NoHost
 from paradrive.machine.board import populate
 from paradrive.machine.essentials import create_memory
 from paradrive.machine.wiring import Surroundings, Wiring
 
 if TYPE_CHECKING:
-    from paradrive.devices.pvctl import CrashKind, ResetKind
     from paradrive.machine.board import Board
     from paradrive.machine.devicetree import DeviceTree
-
-
-class _NoHost:
-    """The host of devices which nobody commands."""
-
-    def shutdown(self, code: int) -> None:
-        """Do nothing."""
-
-    def reset(self, kind: ResetKind) -> None:
-        """Do nothing."""
-
-    def crash(self, kind: CrashKind) -> None:
-        """Do nothing."""
 
 
 class Hardware:
@@ -42,14 +29,14 @@ class Hardware:
         self._bus = Bus()
         surroundings = Surroundings(
             Clock(),
-            CPU_MODELS["e500v2"],
+            self._bus,
+            memory_written=lambda address, size: None,
             interrupt_cpu=lambda level: None,
-            transmit=lambda byte: None,
-            reset_requested=lambda: None,
-            pvctl_host=_NoHost(),
+            processor_version=CPU_MODELS["e500v2"].pvr,
+            host=lambda device: NoHost(),
         )
         self._memories = create_memory(tree, None, self._bus, ignore)
-        populate(board, tree, Wiring(surroundings, None, ignore), self._bus)
+        populate(board, tree, Wiring(surroundings, ignore))
 
     def read(self, address: int) -> int:
         """Return the big-endian 32-bit word that a driver reads at a physical address, aligned or not.

@@ -132,7 +132,7 @@ def board_imitation(subject: Subject) -> Iterator[Problem]:
     A guest of mpc8544ds can therefore not ask its host to power it off. The model of that machine has no
     pvctl either: what the node describes does not answer, and the driver's probe fails with -ENODEV.
     """
-    if not any(name in subject.board.models for name in COMPATIBLE):
+    if not any(name in subject.board.paravirtual_models for name in COMPATIBLE):
         for node in subject.driver_nodes:
             yield Problem(node, f"is a paravirtual device on {subject.board.name}, which imitates a board")
 

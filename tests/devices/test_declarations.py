@@ -1,0 +1,630 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a device declares behaves, is reset, saved, restored and shown as declared."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paradrive.cpu.clock import Clock
+from paradrive.devices import (
+    RO,
+    RW,
+    W1C,
+    WO,
+    Fields,
+    Fifo,
+    Interrupt,
+    Register,
+    RegisterArray,
+    RegisterDevice,
+    State,
+    Timer,
+    Window,
+    bits,
+    detached,
+)
+from paradrive.devices.interrupt import InterruptLine
+from paradrive.devices.services import DetachedNode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Time:
+    """Guest time that a test moves on."""
+
+    def __init__(self) -> None:
+        self.clock, self.now = Clock(), 0
+        self.clock.read = lambda: self.now
+
+    def pass_until(self, when: int) -> None:
+        while (due := self.clock.next_event()) is not None and due <= when:
+            self.now = due
+            self.clock.run_due(due)
+        self.now = when
+
+
+class Events(Fields):
+    DONE = 1 << 0
+    FAILED = 1 << 1
+
+
+class Control(Fields):
+    ENABLE = 1 << 0
+    MODE = bits(7, 4)
+
+
+class Request(NamedTuple):
+    address: int
+    data: bytes
+
+
+@dataclass
+class Statistics:
+    requests: int = 0
+    names: list[str] | None = None
+
+
+class Nic(RegisterDevice):
+    compatible = ("acme,nic",)
+    irq = Interrupt(0)
+    link = Interrupt("link")
+    poll = Timer()
+    queue = State(list, of=Request, limit=4)
+    statistics = State(Statistics)
+    name_of_host = State(str, limit=8, survives_reset=True)
+    STATUS = Register(0x00, W1C, "What has happened.", fields=Events)
+    MASK = Register(0x04, RW, "What interrupts.", fields=Events)
+    CONTROL = Register(0x08, RW, "How.", fields=Control)
+    KICK = Register(0x0C, WO, "Starts.")
+    RING = Register(0x00, RW, "Address of the ring.", region="ring")
+    LANES = RegisterArray(0x10, RW, "Lanes.", dimensions=((2, 4),))
+
+    @irq.level
+    def _events(self) -> int:
+        return self.STATUS & self.MASK
+
+    @KICK.after_write
+    def _kicked(self, value: int) -> None:
+        self.statistics.requests += 1
+        self.queue.append(Request(value, b"kick"))
+        self.poll.after(1_000)
+
+    @poll.expires
+    def _polled(self) -> None:
+        self.STATUS |= Events.DONE
+
+    @LANES.after_write
+    def _lane(self, index: int, value: int) -> None:
+        if value:
+            self.link.pulse()
+
+
+class Fixture(NamedTuple):
+    nic: Nic
+    time: Time
+    line: InterruptLine
+    edges: list[bool]
+
+
+@pytest.fixture
+def fixture() -> Fixture:
+    time, line, edges = Time(), InterruptLine(), []
+    nic = Nic()
+    link = InterruptLine(edges.append)
+    nic.attach(detached(clock=time.clock, lines={0: line, "link": link}))
+    return Fixture(nic, time, line, edges)
+
+
+# Interrupts
+
+
+def test_level_follows_registers_whoever_writes_them(fixture: Fixture) -> None:
+    nic, _, line, _ = fixture
+    nic.STATUS = Events.FAILED
+    assert not line.level
+    nic.write(0x04, 4, 3)
+    assert line.level
+    nic.write(0x00, 4, Events.FAILED)
+    assert not line.level
+    nic.STATUS |= Events.DONE
+    assert line.level
+    nic.reset()
+    assert not line.level
+
+
+def test_level_changes_once_for_an_access_that_sets_several_registers() -> None:
+    class Glitch(RegisterDevice):
+        irq = Interrupt()
+        A = Register(0, RW, "A.", reset=1)
+        B = Register(4, RW, "B.")
+
+        @irq.level
+        def _differ(self) -> bool:
+            return self._difference() != 1
+
+        def _difference(self) -> int:
+            return self.A ^ self.B
+
+        @B.on_write
+        def _move(self, value: int) -> None:
+            self.A ^= 1
+            self.B ^= 1
+
+    levels: list[bool] = []
+    device = Glitch()
+    device.attach(detached(lines={0: InterruptLine(levels.append)}))
+    device.write(4, 4, 0)
+    assert levels == []
+    device.A ^= 1  # through a method that the level calls
+    assert levels == [True]
+
+
+def test_pulse_is_an_edge(fixture: Fixture) -> None:
+    fixture.nic.write(0x14, 4, 1)
+    assert fixture.edges == [True, False]
+
+
+def test_line_that_the_device_drives_is_let_go_by_a_reset_and_kept_by_a_snapshot(fixture: Fixture) -> None:
+    nic = fixture.nic
+    nic.link.set(True)
+    revert, saved = nic.capture(), nic.save()
+    nic.reset()
+    assert fixture.edges == [True, False]
+    revert()
+    assert nic.link.level
+    nic.reset()
+    nic.load(saved)
+    assert nic.link.level
+    assert fixture.edges == [True, False, False]
+
+
+def test_restored_level_is_no_edge(fixture: Fixture) -> None:
+    nic, _, line, _ = fixture
+    nic.STATUS = nic.MASK = Events.DONE
+    revert = nic.capture()
+    changes: list[bool] = []
+    line.sink = changes.append
+    nic.STATUS = 0
+    line.level = True  # what the interrupt controller's own revert does
+    changes.clear()
+    revert()
+    assert (line.level, changes) == (True, [])
+
+
+# Timers
+
+
+def test_timer_expires_exactly_when_it_is_due(fixture: Fixture) -> None:
+    nic, time, _, _ = fixture
+    time.now = 7
+    nic.write(0x0C, 4, 1)
+    time.pass_until(1006)
+    assert nic.STATUS == 0
+    time.pass_until(1007)
+    assert nic.STATUS == Events.DONE
+    assert not nic.poll.is_running
+
+
+def test_periodic_timer_goes_on_until_it_is_cancelled() -> None:
+    class Ticker(RegisterDevice):
+        tick = Timer()
+        times = State(list)
+
+        @tick.expires
+        def _tick(self) -> None:
+            self.times.append(self.clock.now())
+            if len(self.times) == 4:
+                self.tick.cancel()
+
+    time, ticker = Time(), Ticker()
+    ticker.attach(detached(clock=time.clock))
+    ticker.tick.every(100, first=5)
+    time.pass_until(1000)
+    assert ticker.times == [5, 105, 205, 305]
+
+
+@pytest.mark.parametrize("delay", [0, -5, 1 << 64])
+def test_timer_of_any_delay_lets_time_go_on(delay: int) -> None:
+    class Restless(RegisterDevice):
+        again = Timer()
+        count = State(int)
+
+        @again.expires
+        def _again(self) -> None:
+            self.count += 1
+            self.again.after(delay)
+
+    time, device = Time(), Restless()
+    device.attach(detached(clock=time.clock))
+    device.again.at(delay)
+    time.pass_until(100)
+    assert device.count == (0 if delay > 100 else 100)
+
+
+def test_reset_stops_a_timer(fixture: Fixture) -> None:
+    nic, time, _, _ = fixture
+    nic.write(0x0C, 4, 1)
+    nic.reset()
+    time.pass_until(5000)
+    assert nic.STATUS == 0
+
+
+@pytest.mark.parametrize("way", ["capture", "load"])
+def test_timer_goes_on_after_a_return(fixture: Fixture, way: str) -> None:
+    nic, time, _, _ = fixture
+    nic.write(0x0C, 4, 1)
+    time.now = 400
+    saved = json.loads(json.dumps(nic.save() | {"state": {}}))
+    revert = nic.capture() if way == "capture" else lambda: nic.load(saved)
+    for _ in range(2):
+        time.pass_until(3000)
+        assert nic.STATUS == Events.DONE
+        time.now = 400
+        time.clock.clear()
+        revert()
+        assert nic.STATUS == 0
+        time.pass_until(999)
+        assert nic.STATUS == 0
+        time.pass_until(1000)
+        assert nic.STATUS == Events.DONE
+
+
+def test_timers_of_one_time_expire_in_the_same_order_after_a_restore() -> None:
+    order: list[str] = []
+
+    class Two(RegisterDevice):
+        first = Timer()
+        second = Timer()
+
+        @first.expires
+        def _first(self) -> None:
+            order.append("first")
+
+        @second.expires
+        def _second(self) -> None:
+            order.append("second")
+
+    time, device = Time(), Two()
+    device.attach(detached(clock=time.clock))
+    device.second.at(10)
+    device.first.at(10)
+    revert = device.capture()
+    time.pass_until(10)
+    time.now = 0
+    time.clock.clear()
+    revert()
+    time.pass_until(10)
+    assert order[:2] == order[2:]
+
+
+# State
+
+
+def test_state_is_reset_to_its_default(fixture: Fixture) -> None:
+    nic = fixture.nic
+    nic.write(0x0C, 4, 5)
+    nic.name_of_host = "there"
+    assert (nic.queue, nic.statistics.requests) == ([Request(5, b"kick")], 1)
+    nic.reset()
+    assert (nic.queue, nic.statistics, nic.name_of_host) == ([], Statistics(), "there")
+    # The default itself has not been changed.
+    assert Nic().statistics == Statistics()
+
+
+def test_state_is_brought_back_as_often_as_wanted(fixture: Fixture) -> None:
+    nic = fixture.nic
+    nic.write(0x0C, 4, 5)
+    revert = nic.capture()
+    for _ in range(2):
+        nic.write(0x0C, 4, 6)
+        nic.statistics.names = ["changed"]
+        revert()
+        assert nic.queue == [Request(5, b"kick")]
+        assert nic.statistics == Statistics(1)
+
+
+def test_state_moves_to_another_device(fixture: Fixture) -> None:
+    nic = fixture.nic
+    nic.write(0x0C, 4, 5)
+    nic.statistics.names = ["a", "b"]
+    nic.name_of_host = "here"
+    other = Nic()
+    other.load(nic.save())
+    assert (other.queue, other.statistics, other.name_of_host) == (nic.queue, nic.statistics, "here")
+    assert type(other.queue[0]) is Request
+    assert type(other.statistics) is Statistics
+
+
+def test_guest_cannot_fill_a_queue_beyond_its_limit(fixture: Fixture) -> None:
+    nic = fixture.nic
+    for value in range(10):
+        nic.write(0x0C, 4, value)
+    assert [request.address for request in nic.queue] == [0, 1, 2, 3]
+    assert nic.guest_errors.count == 6
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"queue": 3},
+        {"queue": [[1]]},
+        {"queue": [[1, "text"]]},
+        {"queue": [[1, b""]] * 5},
+        {"statistics": [1]},
+        {"statistics": ["many", None]},
+        {"name_of_host": "far too long"},
+        {"name_of_host": 5},
+        {"unknown": 5},
+    ],
+)
+def test_state_that_cannot_be_is_refused_and_named(fixture: Fixture, state: dict[str, object]) -> None:
+    nic = fixture.nic
+    with pytest.raises(ValueError, match=f"nic: saved state: .*{next(iter(state))}"):
+        nic.load(nic.save() | {"state": state})
+
+
+@pytest.mark.parametrize("poll", [5, [1], [1, 2, 3], [-1, 0], [1 << 63, 0], ["1", 0], [1, -1], [True, 0]])
+def test_timer_that_cannot_be_is_refused(fixture: Fixture, poll: object) -> None:
+    with pytest.raises(ValueError, match="poll"):
+        fixture.nic.load(fixture.nic.save() | {"timers": {"poll": poll}})
+
+
+def test_value_of_another_kind_is_not_saved(fixture: Fixture) -> None:
+    fixture.nic.queue = [object()]
+    with pytest.raises(ValueError, match="queue"):
+        fixture.nic.save()
+
+
+def test_deque_drops_its_oldest() -> None:
+    class Log(RegisterDevice):
+        lines = State(deque, limit=2)
+
+    log = Log()
+    log.lines.extend([1, 2, 3])
+    other = Log()
+    other.load(log.save())
+    other.lines.append(4)
+    assert (list(log.lines), list(other.lines)) == ([2, 3], [3, 4])
+
+
+VALUES = st.recursive(
+    st.integers(0, 1 << 70) | st.text(max_size=5) | st.binary(max_size=5) | st.booleans(),
+    lambda elements: st.tuples(elements, elements),
+    max_leaves=4,
+)
+
+
+@given(st.lists(VALUES, max_size=4), st.dictionaries(st.text(max_size=3), VALUES, max_size=3))
+def test_containers_of_plain_values_are_saved_as_they_are(
+    values: list[object], named: dict[str, object]
+) -> None:
+    class Holder(RegisterDevice):
+        values = State(list)
+        named = State(dict)
+
+    holder, other = Holder(), Holder()
+    holder.values, holder.named = values, named
+    other.load(holder.save())
+    assert (other.values, other.named) == (values, named)
+
+
+# Fields
+
+
+def test_fields_are_read_and_set_by_name(fixture: Fixture) -> None:
+    nic = fixture.nic
+    nic.fields.CONTROL.MODE = 9
+    nic.fields.CONTROL.ENABLE = 1
+    assert nic.CONTROL == 0x91
+    assert (nic.fields.CONTROL.MODE, nic.fields.CONTROL.ENABLE) == (9, 1)
+    assert Control.MODE.get(nic.CONTROL) == 9
+    assert Control.MODE.put(3) == 0x30
+    with pytest.raises(ValueError, match="MODE"):
+        nic.fields.CONTROL.MODE = 16
+    with pytest.raises(AttributeError, match="SPEED"):
+        _ = nic.fields.CONTROL.SPEED
+
+
+def test_field_that_a_level_depends_on_changes_the_level(fixture: Fixture) -> None:
+    fixture.nic.fields.MASK.DONE = 1
+    fixture.nic.fields.STATUS.DONE = 1
+    assert fixture.line.level
+
+
+# Regions, byte order, widths
+
+
+def test_each_region_has_its_registers(fixture: Fixture) -> None:
+    nic = fixture.nic
+    assert nic.regions == (0, "ring")
+    nic.write(0x00, 4, 0x1234, region="ring")
+    assert (nic.RING, nic.STATUS) == (0x1234, 0)
+    assert nic.register_name(0, True, "ring") == "RING"
+    nic.write(0x04, 4, 1, region="ring")
+    assert nic.guest_errors.count == 1
+
+
+class Little(RegisterDevice):
+    byte_order = "little"
+    byte_order_from_node = True
+    WORD = Register(0x0, RW, "A word.", widths=(1, 2, 4))
+    LONG = Register(0x8, RW, "A long one, in halves.", width=8, widths=(4,))
+    EVENTS = Register(0x10, W1C, "Events.", widths=(1, 4), reset=0xFFFF_FFFF)
+
+
+class Big(Little):
+    byte_order = "big"
+
+
+def test_value_of_a_little_endian_register_is_the_drivers() -> None:
+    little = Little()
+    little.write(0, 4, 0x78563412)
+    assert little.WORD == 0x12345678
+    assert little.read(0, 4) == 0x78563412
+
+
+@pytest.mark.parametrize(
+    ("properties", "value"),
+    [({}, 0x12345678), ({"big-endian": b""}, 0x78563412), ({"native-endian": b""}, 0x78563412)],
+)
+def test_node_says_the_byte_order(properties: dict[str, bytes], value: int) -> None:
+    little = Little()
+    little.attach(detached(node=DetachedNode(properties)))
+    little.write(0, 4, 0x78563412)
+    assert value == little.WORD
+
+
+@pytest.mark.parametrize("kind", [Little, Big])
+@given(
+    accesses=st.lists(
+        st.tuples(st.integers(0, 0x14), st.sampled_from([1, 2, 4, 8]), st.integers(0, (1 << 64) - 1)),
+        max_size=12,
+    )
+)
+def test_narrow_access_reaches_the_bytes_that_it_names(
+    kind: type[Little], accesses: list[tuple[int, int, int]]
+) -> None:
+    """The registers are memory to whoever accesses them in allowed widths."""
+    device = kind()
+    memory = bytearray(0x20)
+    memory[0x10:0x14] = b"\xff" * 4
+    for offset, size, value in accesses:
+        widths = {0: (1, 2, 4), 2: (4,), 3: (4,), 4: (1, 4)}.get(offset // 4, ())
+        is_defined = size in widths and offset % size == 0
+        before = device.guest_errors.count
+        device.write(offset, size, value)
+        assert (device.guest_errors.count == before) == is_defined
+        if is_defined:
+            data = (value & (1 << 8 * size) - 1).to_bytes(size, "big")
+            for place, byte in enumerate(data, offset):
+                memory[place] = memory[place] & ~byte & 0xFF if place >= 0x10 else byte
+            assert device.read(offset, size) == int.from_bytes(memory[offset : offset + size], "big")
+    order = kind.byte_order
+    assert int.from_bytes(memory[0:4], order) == device.WORD
+    assert int.from_bytes(memory[8:16], order) == device.LONG
+    assert int.from_bytes(memory[16:20], order) == device.EVENTS
+
+
+# Buffers
+
+
+class Buffers(RegisterDevice):
+    irq = Interrupt()
+    RX = Fifo(0x00, RO, "What has been received.", depth=4, empty=0xFF)
+    TX = Fifo(0x04, WO, "What is to be sent.", depth=2)
+    CONFIG = Window(0x100, 16, RW, "Configuration.")
+    ROM = Window(0x200, 8, RO, "Identification.", constant=True)
+    writes = State(list)
+
+    @irq.level
+    def _received(self) -> bool:
+        return len(self.RX) > 0
+
+    @CONFIG.after_write
+    def _configured(self, offset: int, size: int) -> None:
+        self.writes.append((offset, size))
+
+
+@pytest.fixture
+def buffers() -> Buffers:
+    return Buffers()
+
+
+def test_fifo_gives_what_was_put_in_and_loses_what_has_no_room(buffers: Buffers) -> None:
+    buffers.RX.extend(range(6))
+    assert [buffers.read(0, 4) for _ in range(5)] == [0, 1, 2, 3, 0xFF]
+    for value in range(3):
+        buffers.write(4, 4, value)
+    assert list(buffers.TX) == [0, 1]
+    assert buffers.TX.popleft() == 0
+
+
+def test_level_follows_a_fifo(buffers: Buffers) -> None:
+    line = InterruptLine()
+    buffers.attach(detached(lines={0: line}))
+    buffers.RX.append(5)
+    assert line.level
+    buffers.read(0, 4)
+    assert not line.level
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 8])
+def test_window_is_memory(buffers: Buffers, size: int) -> None:
+    buffers.write(0x103, size, 0x0102030405060708)
+    data = (0x0102030405060708 & (1 << 8 * size) - 1).to_bytes(size, "big")
+    assert bytes(buffers.CONFIG[3 : 3 + size]) == data
+    assert int.from_bytes(data, "big") == buffers.read(0x103, size)
+    assert buffers.writes == [(3, size)]
+    buffers.ROM[0] = 7
+    buffers.write(0x200, 1, 5)
+    assert (buffers.read(0x200, 1), buffers.guest_errors.count) == (7, 1)
+    buffers.read(0x10C + 4, 4)
+    assert buffers.guest_errors.count == 2
+
+
+@pytest.mark.parametrize("way", ["capture", "load"])
+def test_buffers_are_brought_back(buffers: Buffers, way: str) -> None:
+    buffers.RX.extend([1, 2])
+    buffers.CONFIG[:4] = b"abcd"
+    buffers.ROM[0] = 9
+    read = buffers.reader(0x100, 4)
+    saved = buffers.save()
+    revert: Callable[[], None] = buffers.capture() if way == "capture" else lambda: buffers.load(saved)
+    for _ in range(2):
+        buffers.reset()
+        assert (list(buffers.RX), read(), buffers.ROM[0]) == ([], 0, 9)
+        revert()
+        assert (list(buffers.RX), read()) == ([1, 2], 0x61626364)
+
+
+def test_window_of_another_size_is_refused(buffers: Buffers) -> None:
+    with pytest.raises(ValueError, match="CONFIG"):
+        buffers.load(buffers.save() | {"windows": {"CONFIG": b"short"}})
+
+
+# What is not declared
+
+
+class Careless(RegisterDevice):
+    GO = Register(0, WO, "Counts.")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+        self.seen: list[int] = []
+        self.helper = object()
+
+    @GO.on_write
+    def _go(self, value: int) -> None:
+        self.count += 1
+        self.seen.append(value)
+        self.late = value
+
+
+def test_change_of_what_is_not_declared_is_told_and_does_not_leak() -> None:
+    device = Careless()
+    revert = device.capture()
+    assert device.undeclared_changes() == []
+    for _ in range(2):
+        device.write(0, 4, 5)
+        assert sorted(device.undeclared_changes()) == ["count", "late", "seen"]
+        revert()
+        assert (device.count, device.seen, hasattr(device, "late")) == (0, [], False)
+        assert device.undeclared_changes() == []
+    device.helper = object()
+    assert device.undeclared_changes() == ["helper"]
+
+
+def test_change_of_what_is_declared_is_none(fixture: Fixture) -> None:
+    fixture.nic.capture()
+    fixture.nic.write(0x0C, 4, 5)
+    fixture.nic.STATUS = 1
+    assert fixture.nic.undeclared_changes() == []
