@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from paradrive.machine.elf_kernel import KernelError, load_kernel, parse_kernel
 from paradrive.machine.inputs import InputError
+from paradrive.machine.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +94,7 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     path = f"{tmp_path}/{name}"
     with pytest.raises(InputError) as error:
         load_kernel(path)
-    assert error.value.source == path
+    assert error.value.source == printable(path)
 
 
 def test_endless_file_is_refused() -> None:
