@@ -126,6 +126,15 @@ def test_reset_boots_the_guest_again(boot: Boot, reset: str) -> None:
     assert machine.resets == 2
 
 
+def test_reset_is_made_once_however_often_the_run_loop_looks_up(
+    boot: Boot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_loop, "SLICE", 7)
+    machine = boot(COUNT_BOOTS + "store32 rstcr, 2 ; b .")
+    assert run(machine, reset_limit=2) == PoweredOff(42)
+    assert machine.resets == 2
+
+
 def test_reset_beyond_the_limit_ends_the_run(boot: Boot) -> None:
     machine = boot("store32 rstcr, 2 ; b .")
     assert run(machine, reset_limit=3) == ResetLimit(3)
