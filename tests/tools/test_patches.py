@@ -66,6 +66,12 @@ def test_every_patch_is_from_the_sender_and_signed_off(patches: list[Path]) -> N
         assert f"\nSigned-off-by: {SENDER}\n" in patch.read_text()
 
 
+def test_the_binding_is_maintained_by_the_sender(series: Series, tree: Path, patches: list[Path]) -> None:
+    series.apply(patches)
+    binding = (tree / "Documentation/devicetree/bindings/power/reset/qemu,pvctl.yaml").read_text()
+    assert f"\nmaintainers:\n  - {SENDER}\n\n" in binding
+
+
 def test_applied_series_adds_the_driver_as_it_is(series: Series, tree: Path, patches: list[Path]) -> None:
     series.apply(patches)
     for name in ("pvctl.c", "pvctl_regs.h"):

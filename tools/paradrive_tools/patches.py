@@ -30,6 +30,9 @@ PURPOSE = "the patches"
 RESET_DRIVERS = "drivers/power/reset"
 RESET_BINDINGS = "Documentation/devicetree/bindings/power/reset"
 ATTRIBUTES = "Documentation/ABI/testing/sysfs-driver-pvctl"
+BINDING = f"{RESET_BINDINGS}/qemu,pvctl.yaml"
+#: Whom the checkout's binding names as its maintainer; Linux wants a person there.
+LIST = "linuxppc-dev@lists.ozlabs.org"
 
 
 class Copy(NamedTuple):
@@ -72,14 +75,13 @@ class Patch(NamedTuple):
 
 def series() -> tuple[Patch, ...]:
     """Return the patches, but for their parts of MAINTAINERS."""
-    binding = "qemu,pvctl.yaml"
     _, _, symbol = (DRIVER_SOURCES / "Kconfig").read_text(encoding="utf-8").partition("\n")
     makefile = (DRIVER_SOURCES / "Makefile").read_text(encoding="utf-8").splitlines(keepends=True)
     (rule,) = (line for line in makefile if line.startswith("obj-"))
     return (
         Patch(
             "binding.txt",
-            (Copy(TREE_SOURCES / "bindings/power/reset" / binding, f"{RESET_BINDINGS}/{binding}"),),
+            (Copy(TREE_SOURCES / "bindings/power/reset" / Path(BINDING).name, BINDING),),
         ),
         Patch(
             "driver.txt",
@@ -115,6 +117,7 @@ class Series:
             for change in patch.changes:
                 change.make(self._tree)
             self._enter_maintainer()
+            self._name_maintainer_of_binding()
             self._add("MAINTAINERS", *(change.path for change in patch.changes))
             self._git("commit", "--quiet", "--signoff", f"--file={UPSTREAM / patch.message}")
         letter = (UPSTREAM / "cover-letter.txt").read_text(encoding="utf-8")
@@ -170,6 +173,12 @@ class Series:
         entry = "\n".join([title, f"M:\t{self._sender}", *present, "\n"])
         (self._tree / "MAINTAINERS").write_text(self._maintainers, encoding="utf-8")
         Insertion("MAINTAINERS", "PARAVIRT_OPS INTERFACE", entry).make(self._tree)
+
+    def _name_maintainer_of_binding(self) -> None:
+        """Let the binding name the sender."""
+        binding = self._tree / BINDING
+        text = binding.read_text(encoding="utf-8")
+        binding.write_text(text.replace(f"- {LIST}", f"- {self._sender}"), encoding="utf-8")
 
     def _add(self, *paths: str) -> None:
         # Debian's package ignores everything but its own files.
