@@ -333,3 +333,11 @@ def test_debug_control_register_resets(core: BareCore) -> None:
     core.gpr[3] = 0x10000000
     assert core.execute(mtspr(spr.DBCR0, 3), NOP, budget=5) is RunExit.RESET
     assert core.vcpu.instructions == 1
+
+
+def test_input_that_is_asserted_through_a_reset_interrupts_after_it(core: BareCore) -> None:
+    core.vcpu.set_external_interrupt(True)
+    core.power_on()
+    core.state.msr = MSR_EE
+    core.execute(NOP, budget=0)
+    assert core.interrupt == 4

@@ -192,3 +192,17 @@ def test_no_access_raises(address: int, size: int, value: int) -> None:
     bus.trace = lambda access: None
     bus.writer(address, size)(value)
     assert 0 <= bus.reader(address, size)() < 1 << 64
+
+
+def test_ram_that_has_been_unmapped_is_not_found_any_more() -> None:
+    bus = Bus()
+    region = bus.map_memory(Ram(0x4000, 0x2000))
+    bus.unmap(region)
+    assert bus.memory_at(0x4000) is None
+
+
+def test_log_that_was_cleared_counts_anew() -> None:
+    bus = Bus()
+    bus.reader(0x10, 4)()
+    bus.guest_errors.clear()
+    assert (bus.guest_errors.count, bus.guest_errors.entries) == (0, [])
