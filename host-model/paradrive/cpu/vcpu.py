@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 ENGINES = ("compiled", "reference")
 
 _PENDING = offset_of("pending") // 4
+_RESERVED = offset_of("reserved") // 4
 #: What of the state is no memory of the engine's: all before its tables.
 _REGISTERS_SIZE = offset_of("single")
 _REMAINING = offset_of("remaining") // 8
@@ -153,6 +154,7 @@ class Vcpu:
         self.clock = clock
         self.core = Core(model, bus, clock, timebase_frequency, interrupt_controller, number)
         self.state: CoreState = self.core.state
+        self._words = self.state.words
         self._end = 0
         self._skipped = 0
         self._last_snapshot: VcpuSnapshot | None = None
@@ -235,9 +237,12 @@ class Vcpu:
         written, go when the present instruction is complete.
         """
         core = self.core
-        if core.state.reserved and core.may_have_reserved(address, size):
+        if self._words[_RESERVED] and core.may_have_reserved(address, size):
             self.between_instructions(core.lose_reservation)
-        for page in range(address // PAGE_SIZE, -(-(address + size) // PAGE_SIZE)):
+        first, last = address // PAGE_SIZE, (address + size - 1) // PAGE_SIZE
+        if first == last and first in core.stored_pages and first not in core.code_pages:
+            return  # most writes of devices are small, and to pages of data that have been written to before
+        for page in range(first, last + 1):
             core.stored_pages.add(page)
             if page in core.code_pages:
                 self._code_written.add(page)
