@@ -441,3 +441,11 @@ def test_page_of_all_processes_gives_way_to_one_of_the_process_that_comes_to_run
     )
     seen = [core.gpr[register] for register in loads]
     assert seen == [0x11111111, 0x22222222, 0x11111111, 0x11111111, 0x22222222]
+
+
+def test_change_of_the_instruction_space_takes_effect_with_the_next_instruction(core: BareCore) -> None:
+    core.tlbwe(entry1(2), VALID | SPACE_ONE | size_code(1), CODE, DATA + PAGE | ALL)
+    core.put(DATA + PAGE + 8, li(4, 2))
+    core.gpr[3] = MSR_IS
+    core.execute(NOP, insn("mtmsr", rS=3), li(4, 1))
+    assert core.gpr[4] == 2
