@@ -299,3 +299,13 @@ def test_no_access_raises(offset: int, size: int, value: int) -> None:
     device.write(offset, size, value)
     assert 0 <= device.read(offset, size) <= 1 << 32
     device.load(device.save())
+
+
+class Sticky(RegisterDevice):
+    EVENTS = Register(0, W1C, "Events, of which the host clears the upper half.", reset=0xFFFF, writable=0xFF)
+
+
+def test_ones_clear_only_what_can_be_written() -> None:
+    device = Sticky()
+    device.write(0, 4, 0xFFFF_FFFF)
+    assert device.EVENTS == 0xFF00
