@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from paradrive.machine.inputs import InputError
+from paradrive.host.inputs import InputError
 from paradrive_tools.lint import inclusion
 from paradrive_tools.lint.source import Source, read_tree
 

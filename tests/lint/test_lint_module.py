@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from paradrive.host.inputs import InputError
 from paradrive.machine.board import board_named
 from paradrive.machine.devicetree import DeviceTree
-from paradrive.machine.inputs import InputError
 from paradrive_tools.guest_build.driver import PVCTL, ensure_module
 from paradrive_tools.guest_build.kernel import ensure_kernel
 from paradrive_tools.lint.aliases import compatible_of, modalias

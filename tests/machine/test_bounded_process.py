@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive.machine import bounded_process
-from paradrive.machine.bounded_process import UNLIMITED, Limits, end, run_bounded, start
-from paradrive.machine.inputs import InputError
+from paradrive.host import bounded_process
+from paradrive.host.bounded_process import UNLIMITED, Limits, end, run_bounded, start
+from paradrive.host.inputs import InputError
 from processes import wait_until_gone
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ FAMILY = "sleep 1000 & echo $! $$; wait"
 # A parent that starts a family as argv[1] says, and tells their numbers.
 PARENT = """
 import subprocess, sys
-from paradrive.machine.bounded_process import UNLIMITED, Limits, start
+from paradrive.host.bounded_process import UNLIMITED, Limits, start
 process = start(["sh", "-c", sys.argv[1]], UNLIMITED, stdout=subprocess.PIPE)
 print(process.stdout.readline().decode(), end="", flush=True)
 sys.stdin.read()

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paradrive.devices import RW, WO, Interrupt, Register, RegisterDevice, State, Timer
-from paradrive.machine.inputs import InputError
+from paradrive.host.inputs import InputError
 from paradrive.machine.machine import Machine
 from paradrive.machine.outcome import NoProgress, PoweredOff, ResetLimit
 

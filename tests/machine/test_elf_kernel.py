@@ -11,9 +11,9 @@ from elftools.elf.elffile import ELFFile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paradrive.host.inputs import InputError
+from paradrive.host.printable import printable
 from paradrive.machine.elf_kernel import KernelError, load_kernel, parse_kernel
-from paradrive.machine.inputs import InputError
-from paradrive.machine.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from paradrive.machine.inputs import InputError
-from paradrive.machine.printable import printable, printable_lines
+from paradrive.host.inputs import InputError
+from paradrive.host.printable import printable, printable_lines
 
 #: The terminal's title, a line of its own, text that runs the other way, half of a character.
 HOSTILE = "\x1b]0;owned\x07\x9b2J\r\nerror\u2028\u202eevil\udc80"

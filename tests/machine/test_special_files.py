@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from paradrive.machine import inputs
-from paradrive.machine.inputs import InputError, read_input
-from paradrive.machine.outputs import write_output
+from paradrive.host import inputs
+from paradrive.host.inputs import InputError, read_input
+from paradrive.host.outputs import write_output
 
 CONTENTS = bytes(range(256)) * 1000
 

@@ -16,7 +16,7 @@ from full_disk import room_for
 
 from paradrive.cpu.clock import Clock
 from paradrive.devices.bus import MmioAccess
-from paradrive.machine.inputs import InputError
+from paradrive.host.inputs import InputError
 from paradrive_tools import device_docs
 from paradrive_tools.bench.figures import write_figures
 from paradrive_tools.fidelity.batch import Result

@@ -12,7 +12,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from paradrive.machine.printable import printable
+from paradrive.host.printable import printable
 from paradrive_tools import bench, exit_status, fidelity, run
 from paradrive_tools.lint import command as lint
 from paradrive_tools.process import as_process, with_status

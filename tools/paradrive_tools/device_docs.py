@@ -12,8 +12,8 @@ from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import Pvctl
 from paradrive.devices.pvpanic import Pvpanic
 from paradrive.devices.register_device import RegisterDevice, describe
-from paradrive.machine.inputs import InputError
-from paradrive.machine.outputs import write_output
+from paradrive.host.inputs import InputError
+from paradrive.host.outputs import write_output
 from paradrive_tools import exit_status
 from paradrive_tools.guest_build.paths import CHECKOUT
 from paradrive_tools.process import as_process

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive.machine.inputs import InputError
-from paradrive.machine.outputs import open_in_place
+from paradrive.host.inputs import InputError
+from paradrive.host.outputs import open_in_place
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,7 +24,7 @@ END = "# end\n"
 class MmioTrace:
     """Writes the accesses to a file while its ``with`` block runs; InputError when it cannot be created.
 
-    What is no regular file is written to as it is (`paradrive.machine.outputs`).
+    What is no regular file is written to as it is (`paradrive.host.outputs`).
 
     ``record`` is called from inside the guest's accesses, where nothing may raise: when the file cannot
     take any more, the trace ends and ``problem`` says why.

@@ -11,8 +11,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from paradrive.machine.inputs import InputError
-from paradrive.machine.printable import printable
+from paradrive.host.inputs import InputError
+from paradrive.host.printable import printable
 from paradrive_tools import exit_status
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import json
 from typing import TYPE_CHECKING
 
 from paradrive.devices.pvctl import Pvctl
-from paradrive.machine.outputs import write_output
-from paradrive.machine.printable import printable
+from paradrive.host.outputs import write_output
+from paradrive.host.printable import printable
 
 if TYPE_CHECKING:
     from paradrive.machine.machine import Machine

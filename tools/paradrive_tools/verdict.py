@@ -6,9 +6,9 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.machine.inputs import InputError
+from paradrive.host.inputs import InputError
+from paradrive.host.printable import printable, printable_lines
 from paradrive.machine.outcome import NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
-from paradrive.machine.printable import printable, printable_lines
 from paradrive_tools import exit_status, run
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from elftools.common.utils import struct_parse
 from elftools.elf.elffile import ELFFile
 
-from paradrive.machine.inputs import InputError, read_input
-from paradrive.machine.printable import printable
+from paradrive.host.inputs import InputError, read_input
+from paradrive.host.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

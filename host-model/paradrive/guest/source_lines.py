@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.guest.elf_file import MAX_NAME
-from paradrive.machine.bounded_process import run_bounded
-from paradrive.machine.inputs import InputError
-from paradrive.machine.printable import printable
+from paradrive.host.bounded_process import run_bounded
+from paradrive.host.inputs import InputError
+from paradrive.host.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

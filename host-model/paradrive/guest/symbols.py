@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.guest.elf_file import ElfFile
-from paradrive.machine.inputs import InputError
+from paradrive.host.inputs import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pyfdt import pyfdt  # type: ignore[import-untyped]
 
-from paradrive.machine.inputs import InputError
+from paradrive.host.inputs import InputError
 
 #: QEMU's FDT_MAX_SIZE; an e500 kernel maps little more of it early on.
 MAX_BLOB_SIZE = 1 << 20

@@ -16,10 +16,10 @@ from paradrive.devices.mpic import MPIC_2_0, MPIC_4_2, Mpic, MpicModel
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import Pvctl
 from paradrive.devices.pvpanic import Pvpanic
+from paradrive.host.inputs import InputError
 from paradrive.machine.blob import DeviceTreeError
 from paradrive.machine.device_models import by_compatible, find_model
 from paradrive.machine.devicetree import Region
-from paradrive.machine.inputs import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.cpu.mmu import TlbEntry
 from paradrive.cpu.ports import PAGE_SIZE
-from paradrive.machine.inputs import InputError
+from paradrive.host.inputs import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

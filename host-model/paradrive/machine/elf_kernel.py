@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from paradrive.machine.inputs import InputError, read_input
+from paradrive.host.inputs import InputError, read_input
 
 #: Far above any kernel, which must lie in the guest's low memory anyway.
 MAX_KERNEL_SIZE = 256 << 20

@@ -15,11 +15,11 @@ from paradrive.devices.bus import Bus
 from paradrive.devices.dma import Dma
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import BootReason
+from paradrive.host.inputs import InputError
+from paradrive.host.printable import printable
 from paradrive.machine import boot
 from paradrive.machine.board import board_named, populate
 from paradrive.machine.essentials import create_memory, timebase_frequency
-from paradrive.machine.inputs import InputError
-from paradrive.machine.printable import printable
 from paradrive.machine.run_loop import RunLoop
 from paradrive.machine.snapshot import MachineSnapshot, SavedRam, differing_pages
 from paradrive.machine.wiring import DeviceHost, Surroundings, Wiring

@@ -26,8 +26,8 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive import __version__
-from paradrive.machine.inputs import InputError, read_input
-from paradrive.machine.outputs import write_output
+from paradrive.host.inputs import InputError, read_input
+from paradrive.host.outputs import write_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,12 +16,12 @@ from paradrive.guest.agent import Agent, Completed, GuestEndedError
 from paradrive.guest.agent_protocol import AgentError
 from paradrive.guest.console import PANIC, Console
 from paradrive.guest.memory import GuestMemory
+from paradrive.host.printable import printable_lines
 from paradrive.machine.boot import Initrd
 from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.outcome import Interrupted
-from paradrive.machine.printable import printable_lines
 from paradrive.testing.faults import FaultInjection
 from paradrive.testing.modules import Modules, loadable
 

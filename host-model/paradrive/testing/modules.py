@@ -13,8 +13,8 @@ from paradrive.guest.agent_protocol import AgentError
 from paradrive.guest.elf_file import ElfFile
 from paradrive.guest.source_lines import SourceLine, source_lines
 from paradrive.guest.symbols import Symbols
-from paradrive.machine.bounded_process import run_bounded
-from paradrive.machine.inputs import InputError
+from paradrive.host.bounded_process import run_bounded
+from paradrive.host.inputs import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

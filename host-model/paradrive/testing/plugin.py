@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paradrive.machine.printable import printable_lines
+from paradrive.host.printable import printable_lines
 from paradrive.testing import report as guest_report
 from paradrive.testing.booted import BootedGuest, Recipe
 from paradrive.testing.guest import Guest, GuestFiles

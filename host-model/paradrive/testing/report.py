@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive.guest.call_chain import call_chain
-from paradrive.machine.printable import printable_lines
+from paradrive.host.printable import printable_lines
 
 if TYPE_CHECKING:
     from paradrive.devices.bus import MmioAccess

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive.machine.bounded_process import run_bounded
-from paradrive.machine.inputs import InputError
-from paradrive.machine.printable import printable
+from paradrive.host.bounded_process import run_bounded
+from paradrive.host.inputs import InputError
+from paradrive.host.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,8 +12,8 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from paradrive.machine.inputs import InputError
-from paradrive.machine.outputs import write_output
+from paradrive.host.inputs import InputError
+from paradrive.host.outputs import write_output
 from paradrive_tools import exit_status
 from paradrive_tools.agreement.comparison import compare
 from paradrive_tools.agreement.search import Tally, search_batch

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.table import Table
 
-from paradrive.machine.inputs import InputError
-from paradrive.machine.outputs import write_output
+from paradrive.host.inputs import InputError
+from paradrive.host.outputs import write_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

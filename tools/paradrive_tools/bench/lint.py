@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paradrive.machine.inputs import InputError
+from paradrive.host.inputs import InputError
 from paradrive_tools.agreement.variants import variants
 from paradrive_tools.bench.lint_verdicts import (
     FAILS,

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import paradrive.cpu
 import paradrive.devices
 import paradrive.isa
-from paradrive.machine.inputs import InputError
-from paradrive.machine.outputs import write_output
+from paradrive.host.inputs import InputError
+from paradrive.host.outputs import write_output
 from paradrive_tools.fidelity.batch import Result
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paradrive.machine import bounded_process
-from paradrive.machine.printable import printable
+from paradrive.host import bounded_process
+from paradrive.host.printable import printable
 from paradrive_tools.guest_build.cache import held_locks
 from paradrive_tools.guest_build.errors import BuildError
 

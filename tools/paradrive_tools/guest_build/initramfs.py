@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from paradrive.machine.outputs import write_output
+from paradrive.host.outputs import write_output
 from paradrive_tools.guest_build.command import CROSS_COMPILER, run, tool
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.paths import BUILD, USERLAND_SOURCES

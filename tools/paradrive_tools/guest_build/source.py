@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from paradrive.machine.bounded_process import UNLIMITED, start
+from paradrive.host.bounded_process import UNLIMITED, start
 from paradrive_tools.guest_build.cache import held_locks
 from paradrive_tools.guest_build.command import run
 from paradrive_tools.guest_build.errors import BuildError

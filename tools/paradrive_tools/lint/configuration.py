@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.machine.inputs import InputError, read_input
+from paradrive.host.inputs import InputError, read_input
 from paradrive_tools.lint.finding import Location
 from paradrive_tools.lint.kconfig_tree import ARCHITECTURE, kconfig_tree
 from paradrive_tools.lint.unmet import Unmet, unmet_dependencies

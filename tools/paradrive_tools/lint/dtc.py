@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from paradrive.machine.bounded_process import run_bounded
-from paradrive.machine.inputs import InputError
+from paradrive.host.bounded_process import run_bounded
+from paradrive.host.inputs import InputError
 from paradrive_tools.lint.finding import Finding, Location, Severity
 
 if TYPE_CHECKING:

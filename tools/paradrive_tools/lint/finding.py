@@ -6,8 +6,8 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-from paradrive.machine.inputs import MAX_SOURCE
-from paradrive.machine.printable import printable
+from paradrive.host.inputs import MAX_SOURCE
+from paradrive.host.printable import printable
 
 #: Characters. Strings of a tree can be long, and so can what is said of them.
 MAX_MESSAGE = 400

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=DEFAULT_SECONDS, metavar="N", help="duration")
     options = parser.parse_args()
     with atheris.instrument_imports(include=READERS):
-        from paradrive.machine.inputs import InputError
+        from paradrive.host.inputs import InputError
         from paradrive_tools.lint.lint import all_rules
         from paradrive_tools.lint.session import Companions, report_on
         from paradrive_tools.lint.source import Source

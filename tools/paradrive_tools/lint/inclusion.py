@@ -21,7 +21,7 @@ import stat
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.machine.inputs import InputError
+from paradrive.host.inputs import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

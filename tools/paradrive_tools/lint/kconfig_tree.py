@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from kconfiglib import Kconfig, KconfigError, Symbol  # type: ignore[import-untyped]
 
-from paradrive.machine.bounded_process import UNLIMITED, start
+from paradrive.host.bounded_process import UNLIMITED, start
 from paradrive_tools.guest_build.command import CROSS_COMPILE, CROSS_COMPILER
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.paths import DRIVER_SOURCES

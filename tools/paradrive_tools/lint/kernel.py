@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.guest.elf_file import ElfFile
-from paradrive.machine.inputs import InputError, read_input
+from paradrive.host.inputs import InputError, read_input
 from paradrive_tools.lint.platform_drivers import platform_drivers
 
 if TYPE_CHECKING:

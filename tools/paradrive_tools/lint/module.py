@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from paradrive.guest.elf_file import E500, ElfFile
-from paradrive.machine.inputs import InputError
+from paradrive.host.inputs import InputError
 from paradrive_tools.lint.aliases import OF_PREFIX, compatible_of, is_alias_of
 from paradrive_tools.lint.finding import Location
 from paradrive_tools.lint.platform_drivers import platform_drivers

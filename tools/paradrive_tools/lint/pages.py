@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 from typing import NamedTuple
 
-from paradrive.machine.inputs import InputError
+from paradrive.host.inputs import InputError
 from paradrive_tools.lint import schemas
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.lint import all_rules

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.machine.inputs import MAX_SOURCE
-from paradrive.machine.printable import printable
+from paradrive.host.inputs import MAX_SOURCE
+from paradrive.host.printable import printable
 from paradrive_tools.lint.finding import MAX_MESSAGE
 
 if TYPE_CHECKING:

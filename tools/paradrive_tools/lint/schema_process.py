@@ -13,8 +13,8 @@ import time
 from functools import cache
 
 from paradrive.cpu.user_cache import cache_directory
-from paradrive.machine import bounded_process
-from paradrive.machine.bounded_process import Limits
+from paradrive.host import bounded_process
+from paradrive.host.bounded_process import Limits
 from paradrive_tools.guest_build.paths import TREE_SOURCES
 from paradrive_tools.lint.schema_protocol import REQUEST, Violation
 

@@ -9,8 +9,8 @@ import select
 import stat
 from typing import TYPE_CHECKING
 
-from paradrive.machine.own_descriptor import own_descriptor
-from paradrive.machine.printable import printable
+from paradrive.host.own_descriptor import own_descriptor
+from paradrive.host.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

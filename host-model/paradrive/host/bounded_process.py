@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from paradrive.machine.inputs import InputError
+from paradrive.host.inputs import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

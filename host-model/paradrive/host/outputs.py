@@ -10,8 +10,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from paradrive.machine.inputs import InputError
-from paradrive.machine.own_descriptor import own_descriptor
+from paradrive.host.inputs import InputError
+from paradrive.host.own_descriptor import own_descriptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
