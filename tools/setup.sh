@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Installs what is missing on a Debian 12: Debian packages, and the virtual environment .venv with the
-# Python packages that requirements.txt pins. Exit status 2 with one line when something cannot be installed.
+# Python packages that requirements.txt pins. With arguments, installs these Debian packages alone. Exit
+# status 2 with one line when something cannot be installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -80,5 +81,10 @@ install_python_packages() {
 		tee .venv/lib/python3*/site-packages/__editable__.paradrive-*.pth >/dev/null
 }
 
+if [ $# -gt 0 ]; then
+	packages=("$@")
+	install_packages
+	exit
+fi
 install_packages
 install_python_packages

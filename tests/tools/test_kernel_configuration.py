@@ -52,6 +52,14 @@ def test_a_source_brings_its_own_fragment_before_those_asked_for(fragments: Path
     assert lines(old) == ["CONFIG_HZ_100=y", "# CONFIG_SLUB_TINY is not set", "CONFIG_TTY=y"]
 
 
+def test_a_fragment_may_have_a_part_for_one_source(fragments: Path) -> None:
+    (fragments / "linux-6.1.config").write_text("# nothing\n")
+    (fragments / "tests.config").write_text("CONFIG_KUNIT=y\nCONFIG_REGMAP_KUNIT=y\n")
+    (fragments / "tests.linux-6.1.config").write_text("CONFIG_REGMAP_KUNIT=n\n")
+    assert "CONFIG_REGMAP_KUNIT=y" in lines(KernelConfiguration("e500v2", ("tests",)))
+    assert "CONFIG_REGMAP_KUNIT=y" not in lines(KernelConfiguration("e500v2", ("tests",), LINUX_6_1))
+
+
 def test_a_missing_fragment_is_named(fragments: Path) -> None:
     with pytest.raises(BuildError, match=r"nosuch\.config"):
         KernelConfiguration("e500v2", ("nosuch",)).settings()

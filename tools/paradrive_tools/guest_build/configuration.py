@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive_tools.guest_build.errors import BuildError
@@ -17,7 +18,6 @@ from paradrive_tools.guest_build.source import LINUX_6_12, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 _ON = re.compile(r"CONFIG_(\w+)=(.+)")
 _OFF = re.compile(r"# CONFIG_(\w+) is not set")
@@ -27,8 +27,8 @@ _OFF = re.compile(r"# CONFIG_(\w+) is not set")
 class KernelConfiguration:
     """One kernel: for ``cpu``, with these fragments on top of the CPU's, from ``source``.
 
-    A fragment NAME is the file NAME.config, and NAME.CPU.config besides where there is one, which holds what
-    only this CPU takes.
+    A fragment NAME is the file NAME.config. It may have parts for one CPU (NAME.e500v2.config), and for one
+    source by the name of its own fragment (NAME.linux-6.1.config).
     """
 
     cpu: str
@@ -53,8 +53,8 @@ class KernelConfiguration:
             own = KERNEL_CONFIGURATIONS / f"{name}.config"
             if not own.is_file():
                 raise BuildError(f"there is no fragment {own} of the kernel's configuration")
-            of_cpu = KERNEL_CONFIGURATIONS / f"{name}.{self.cpu}.config"
-            files += [own, *([of_cpu] if of_cpu.is_file() else [])]
+            parts = [own.with_name(f"{own.stem}.{of}.config") for of in (self.cpu, *self.source.fragments)]
+            files += [own, *filter(Path.is_file, parts)]
         return files
 
     def settings(self) -> list[Setting]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -108,15 +108,15 @@ def initramfs_entries(
             Entry(path, stat.S_IFREG | 0o644, module.read_bytes())
             for path, module in zip(paths, modules, strict=True)
         ),
-        *(Entry(directory, stat.S_IFDIR | 0o755) for directory in _directories(programs)),
+        *(Entry(directory, stat.S_IFDIR | 0o755) for directory in directories(programs)),
         *(Entry(path, stat.S_IFREG | 0o755, program) for path, program in programs.items()),
         Entry("modules.list", stat.S_IFREG | 0o644, listing.encode()),
     ]
 
 
-def _directories(paths: Iterable[str]) -> list[str]:
-    """Return the directories that these files are in, without the root."""
-    return sorted({path.rpartition("/")[0] for path in paths} - {""})
+def directories(paths: Iterable[str]) -> list[str]:
+    """Return the directories that these files are in, each behind those that it is in, without the root."""
+    return sorted({str(parent) for path in paths for parent in PurePosixPath(path).parents} - {"."})
 
 
 def newc_archive(entries: Iterable[Entry]) -> bytes:

@@ -43,6 +43,14 @@ _REPRODUCIBLE = (
 #: Lines that Kbuild prints for the default kernel ("  CC      init/main.o"), for the progress bar.
 _KBUILD_LINES = 1050
 
+#: Gathers what external modules are built against; Linux 6.1 has none.
+_INSTALL_SCRIPT = "scripts/package/install-extmod-build"
+#: What takes its place, as scripts/package/builddeb of Linux 6.1 has it (deploy_kernel_headers).
+_INSTALLED = (
+    *("Makefile", "Module.symvers", "include/**/*", "scripts/**/*"),
+    *("arch/powerpc/Makefile*", "arch/powerpc/Kbuild", "arch/powerpc/include/**/*"),
+)
+
 #: Kept besides what install-extmod-build gathers; it takes no object files, but each module links this one.
 #: The aliases of built-in drivers (modules.builtin.modinfo) and the Kconfig files are what the linter asks.
 _KEPT = (
@@ -121,10 +129,12 @@ def _build(directory: Path, configuration: KernelConfiguration, log: Path) -> No
         kbuild(jobs, "vmlinux", "modules", on_line=lambda line: advance(line.startswith("  ")))
     modules = [str(path.relative_to(source)) for path in source.rglob("*.ko")]
     kconfig_files = [str(path.relative_to(source)) for path in source.rglob("Kconfig*") if path.is_file()]
-    # The script would build the host's programs anew with the cross compiler, for another machine.
     installed = source / "installed"
-    script = "scripts/package/install-extmod-build"
-    kbuild("run-command", f"KBUILD_RUN_COMMAND=CC=host HOSTCC=host {script} {installed.name}")
+    if (source / _INSTALL_SCRIPT).exists():
+        # The script would build the host's programs anew with the cross compiler, for another machine.
+        kbuild("run-command", f"KBUILD_RUN_COMMAND=CC=host HOSTCC=host {_INSTALL_SCRIPT} {installed.name}")
+    else:
+        _install(source, installed)
     for name in (*_KEPT, *modules, *kconfig_files):
         (installed / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).rename(installed / name)
@@ -132,3 +142,14 @@ def _build(directory: Path, configuration: KernelConfiguration, log: Path) -> No
         path.rename(directory / path.name)
     shutil.rmtree(source)
     seal(directory)
+
+
+def _install(source: Path, installed: Path) -> None:
+    """Copy to ``installed`` what external modules are built against."""
+    for pattern in _INSTALLED:
+        for path in source.glob(pattern):
+            # The objects are those of the host's programs, which are linked.
+            if path.is_file() and path.suffix not in (".o", ".cmd"):
+                target = installed / path.relative_to(source)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, target)
