@@ -10,6 +10,8 @@ CPU ?= e500v2
 # How long to damage device trees, and how many to generate
 FUZZ_SECONDS ?= 60
 FUZZ_TREES ?= 5000
+# Which test suites of the kernel to run; all if empty
+SUITES ?=
 # Further arguments of the commands behind "run" and "test"
 RUN_ARGS ?=
 PYTEST_ARGS ?=
@@ -17,7 +19,7 @@ PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
 SETUP := .venv/.complete
 
-.PHONY: help run test fuzz-state fuzz-dt check bench docs fidelity patches kernel clean
+.PHONY: help run test suites fuzz-state fuzz-dt check bench docs fidelity patches kernel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +29,10 @@ run: $(SETUP) ## Boot the guest on this terminal (MACHINE=, CPU=, RUN_ARGS=)
 
 test: kernel ## Run the test suite (PYTEST_ARGS=)
 	@$(PYTHON) -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+suites: $(SETUP) ## Run the kernel's own test suites here and on QEMU (SUITES=); writes build/suites.json
+	@$(if $(findstring 6.1,$(or $(SUITES),6.1)),tools/setup.sh linux-source-6.1)
+	@$(PYTHON) -m paradrive_tools.suites $(SUITES)
 
 fuzz-state: $(SETUP) ## Load 10,000 damaged and forged files of saved guests
 	@$(PYTHON) -m paradrive_tools.fuzz_state

@@ -208,10 +208,9 @@ def test_both_emulators_boot_a_tree_without_the_device_that_qemu_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boot, "qemu_initrd_range", lambda *_: (0x400_0000, 0x410_0000))
-    monkeypatch.setattr(boot, "BUILD", tmp_path)
     dtb = ensure_tree("ppce500")
     files = GuestFiles(tmp_path / "kernel", tmp_path / "initrd", dtb, ())
-    tree = DeviceTree(boot.write_tree(files, "act=restart", "tree.dtb").read_bytes())
+    tree = DeviceTree(boot.write_tree(files, "act=restart", tmp_path / "tree.dtb").read_bytes())
     assert any("qemu,pvctl" in node.compatible for node in DeviceTree(dtb.read_bytes()).root.walk())
     assert not any("qemu,pvctl" in node.compatible for node in tree.root.walk())
     assert tree.chosen().cell("linux,initrd-end") == 0x410_0000

@@ -38,7 +38,7 @@ POWERS_OFF = "powered off through pvctl (SHUTDOWN, exit code 0)"
 def measure(runs: int) -> dict[str, float]:
     """Return the figures of the boot; BenchError or BuildError when that is not possible."""
     guest = ensure_guest(CPU)
-    tree = write_tree(guest, "act=restart", "boot.dtb")
+    tree = write_tree(guest, "act=restart", BUILD / "bench" / "boot.dtb")
     files = ("--kernel", guest.kernel, "--initrd", guest.initrd)
     ours = paradrive(*files, "--dtb", tree, prints=RESTARTS)
     samples = alternate(
@@ -61,24 +61,23 @@ def measure(runs: int) -> dict[str, float]:
     }
 
 
-def write_tree(guest: GuestFiles, command_line: str, name: str) -> Path:
-    """Write the tree that both emulators boot, complete as a loader leaves it, and return its file.
+def write_tree(guest: GuestFiles, command_line: str, path: Path, memory_mib: int = MEMORY_MIB) -> Path:
+    """Write the tree that both emulators boot, complete as a loader leaves it, to ``path``, and return that.
 
     It has no pvctl, and ``command_line`` for the kernel. QEMU passes on a tree that it is given as it is;
     ours enters its own place of the initrd.
     """
     tree = DeviceTree(guest.dtb.read_bytes(), str(guest.dtb))
-    tree.set_memory_size(MEMORY_MIB << 20)
+    tree.set_memory_size(memory_mib << 20)
     for node in list(tree.root.walk()):
         if node.parent and "qemu,pvctl" in node.compatible:
             node.parent.children.remove(node)
     chosen = tree.chosen()
     chosen.set_string("bootargs", command_line)
     chosen.properties["rng-seed"] = RNG_SEED
-    start, end = qemu_initrd_range(guest.kernel, guest.initrd)
+    start, end = qemu_initrd_range(guest.kernel, guest.initrd, memory_mib)
     chosen.set_cells("linux,initrd-start", [start])
     chosen.set_cells("linux,initrd-end", [end])
-    path = BUILD / "bench" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(tree.to_blob())
     return path

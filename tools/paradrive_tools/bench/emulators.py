@@ -37,9 +37,15 @@ def paradrive(*options: str | Path, exit_status: int = EXIT_RESET_LIMIT, prints:
     return Program((executable, "run", *common, *map(str, options)), exit_status, prints)
 
 
-def qemu(*options: str | Path, machine: str = "ppce500", prints: str = "", reboots: bool = False) -> Program:
+def qemu(
+    *options: str | Path,
+    machine: str = "ppce500",
+    prints: str = "",
+    reboots: bool = False,
+    memory_mib: int = MEMORY_MIB,
+) -> Program:
     """Return a run of QEMU, which ends when the guest resets itself unless it then ``reboots``."""
-    common = ("-M", machine, "-cpu", CPU, "-m", str(MEMORY_MIB), "-nographic", "-nic", "none")
+    common = ("-M", machine, "-cpu", CPU, "-m", str(memory_mib), "-nographic", "-nic", "none")
     ends = () if reboots else ("-no-reboot",)
     return Program((QEMU, *common, *ends, *map(str, options)), 0, prints)
 
@@ -52,13 +58,14 @@ def count_instructions(program: Program) -> int:
         return int(json.loads(report.read_text(encoding="utf-8"))["instructions"])
 
 
-def qemu_initrd_range(kernel: Path, initrd: Path) -> tuple[int, int]:
+def qemu_initrd_range(kernel: Path, initrd: Path, memory_mib: int = MEMORY_MIB) -> tuple[int, int]:
     """Return the physical addresses of the initrd's first byte and behind its last one, where QEMU puts it.
 
     Only the trees that QEMU generates tell, not those which it is given.
     """
     with tempfile.TemporaryDirectory() as directory:
         dump = str(Path(directory) / "qemu.dtb")
-        sample(qemu("-kernel", kernel, "-initrd", initrd, machine=f"ppce500,dumpdtb={dump}"))
+        files = ("-kernel", kernel, "-initrd", initrd)
+        sample(qemu(*files, machine=f"ppce500,dumpdtb={dump}", memory_mib=memory_mib))
         chosen = DeviceTree(read_input(dump, _QEMU_BLOB_SIZE), "QEMU's device tree").chosen()
     return chosen.cell("linux,initrd-start"), chosen.cell("linux,initrd-end")

@@ -58,7 +58,7 @@ def measure(runs: int) -> dict[str, float]:
 
 def _measure_guests(built: GuestFiles, directory: Path, runs: int) -> dict[str, float]:
     """Measure single tests, on this model and on QEMU in turn."""
-    tree = write_tree(built, _RUNS_AGENT, "restart.dtb")
+    tree = write_tree(built, _RUNS_AGENT, directory / "restart.dtb")
     files = Files(built.kernel, built.initrd, built.dtb)
     command = qemu("-kernel", built.kernel, "-initrd", built.initrd, "-dtb", tree, reboots=True).command
     restores: dict[str, list[float]] = {"ours": [], "qemu": []}
