@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / "host-model" / "paradrive"
 PRODUCT_TOOLS = CHECKOUT / "tools" / "paradrive_tools"
 #: Each layer may import from itself and from those before it.
-LAYERS = ("host", "isa", "cpu", "devices", "machine", "guest", "testing")
+LAYERS = ("host", "isa", "cpu", "devicetree", "devices", "machine", "guest", "testing")
 
 
 def imported_names(source: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive.machine.devicetree import DeviceTree
+from paradrive.devicetree.node import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive_tools.guest_build.cache import locked

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bare_metal import MEMORY_MIB, QEMU, TIME_LIMIT, require
 
+from paradrive.devicetree.node import DeviceTree
 from paradrive.machine.boot import Initrd
-from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive_tools.guest_build import ensure_guest

@@ -11,7 +11,7 @@ from binding import DEVICE, complaints
 from programs import program
 
 from paradrive.devices.pvctl import ALL_FEATURES, Command, Event
-from paradrive.machine.devicetree import DeviceTree
+from paradrive.devicetree.node import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.outcome import PoweredOff, ResetLimit
 from paradrive.testing.guest import GuestFiles

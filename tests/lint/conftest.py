@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import pytest
 
-from paradrive.machine.devicetree import DeviceTree
+from paradrive.devicetree.linux_tree import LinuxTree
+from paradrive.devicetree.node import DeviceTree
 from paradrive_tools.cli import main
-from paradrive_tools.lint.linux.tree import LinuxTree
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from paradrive.machine.devicetree import DeviceTree
+from paradrive.devicetree.node import DeviceTree
 from paradrive_tools.agreement.comparison import Comparison, Disagreement, subject_of
 from paradrive_tools.agreement.reality import Observation
 from paradrive_tools.agreement.search import DisagreementError, search

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from paradrive.devicetree.fdt import DeviceTreeError
+from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
-from paradrive.machine.blob import DeviceTreeError
-from paradrive.machine.devicetree import DeviceTree
 from paradrive_tools.agreement.variants import variants
 from paradrive_tools.lint import dtc, limits
 from paradrive_tools.lint import lint as lint_module

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from paradrive.devicetree.fdt import MAX_BLOB_SIZE
+from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
-from paradrive.machine.blob import MAX_BLOB_SIZE
-from paradrive.machine.devicetree import DeviceTree
 from paradrive_tools.guest_build.trees import ensure_tree
 from paradrive_tools.lint.limits import MAX_NODES, MAX_PROPERTIES_SIZE
 from paradrive_tools.lint.lint import in_order

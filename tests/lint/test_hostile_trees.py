@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paradrive.devicetree.node import DeviceTree, Node
 from paradrive.machine.board import board_named
-from paradrive.machine.devicetree import DeviceTree, Node
 from paradrive_tools.guest_build.trees import ensure_tree
 from paradrive_tools.lint.limits import MAX_NODES, MAX_PROPERTIES_SIZE, check_size
 from paradrive_tools.lint.lint import all_rules

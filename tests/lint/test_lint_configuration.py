@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive.machine.board import board_named
-from paradrive.machine.devicetree import DeviceTree
 from paradrive_tools.guest_build.driver import PVCTL, ensure_module
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.kernel import ensure_kernel

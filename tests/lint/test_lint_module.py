@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from paradrive.devicetree.linux_tree import LinuxTree
+from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive.machine.board import board_named
-from paradrive.machine.devicetree import DeviceTree
 from paradrive_tools.guest_build.driver import PVCTL, ensure_module
 from paradrive_tools.guest_build.kernel import ensure_kernel
 from paradrive_tools.lint.aliases import compatible_of, modalias
 from paradrive_tools.lint.kernel import Kernel
-from paradrive_tools.lint.linux.tree import LinuxTree
 from paradrive_tools.lint.module import Module
 from paradrive_tools.lint.rule import RULES
 from paradrive_tools.lint.rules import driver

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive_tools.lint.linux.address import Resource, Untranslatable, resources, translate, windows
+from paradrive.devicetree.linux_address import Resource, Untranslatable, resources, translate, windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paradrive.machine.devicetree import Node
-    from paradrive_tools.lint.linux.tree import LinuxTree
+    from paradrive.devicetree.linux_tree import LinuxTree
+    from paradrive.devicetree.node import Node
 
     LinuxTreeOf = Callable[[str], LinuxTree]
 

@@ -12,8 +12,8 @@ from paradrive_tools.lint.linux.interrupts import Interrupt, Interrupts, Mapping
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paradrive.machine.devicetree import Node
-    from paradrive_tools.lint.linux.tree import LinuxTree
+    from paradrive.devicetree.linux_tree import LinuxTree
+    from paradrive.devicetree.node import Node
 
     LinuxTreeOf = Callable[[str], LinuxTree]
 

@@ -13,7 +13,7 @@ from paradrive_tools.lint.linux.population import device_name, populate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paradrive_tools.lint.linux.tree import LinuxTree
+    from paradrive.devicetree.linux_tree import LinuxTree
 
     LinuxTreeOf = Callable[[str], LinuxTree]
 

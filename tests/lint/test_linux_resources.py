@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive_tools.lint.linux.address import Resource
+from paradrive.devicetree.linux_address import Resource
 from paradrive_tools.lint.linux.resources import Claims, memory, reserved_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paradrive_tools.lint.linux.tree import LinuxTree
+    from paradrive.devicetree.linux_tree import LinuxTree
 
     LinuxTreeOf = Callable[[str], LinuxTree]
 

@@ -15,7 +15,7 @@ from paradrive_tools.lint.linux.suppliers import Suppliers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paradrive_tools.lint.linux.tree import LinuxTree
+    from paradrive.devicetree.linux_tree import LinuxTree
 
 
 @pytest.mark.parametrize(

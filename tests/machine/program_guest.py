@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from paradrive.machine.devicetree import DeviceTree
+from paradrive.devicetree.node import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 

@@ -15,9 +15,9 @@ from paradrive.cpu.clock import Clock
 from paradrive.cpu.models import CPU_MODELS
 from paradrive.cpu.vcpu import Vcpu
 from paradrive.devices.bus import Bus
+from paradrive.devicetree.node import DeviceTree, Node
 from paradrive.host.inputs import InputError
 from paradrive.machine.boot import RNG_SEED, BootImages, Initrd, prepare
-from paradrive.machine.devicetree import DeviceTree, Node
 from paradrive.machine.elf_kernel import Kernel, Segment
 
 MIB = 1 << 20

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive.machine.devicetree import DeviceTree, DeviceTreeError, Node
+from paradrive.devicetree.node import DeviceTree, DeviceTreeError, Node
 
 if TYPE_CHECKING:
     from collections.abc import Callable

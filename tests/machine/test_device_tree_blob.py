@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyfdt import pyfdt
 
-from paradrive.machine import blob
-from paradrive.machine.devicetree import DeviceTree, DeviceTreeError
+from paradrive.devicetree import fdt
+from paradrive.devicetree.node import DeviceTree, DeviceTreeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ def make_blob(structure: bytes, strings: bytes = b"", **changes: int) -> bytes:
     header_size, reservations = 40, bytes(16)
     structure_offset = header_size + len(reservations)
     strings_offset = structure_offset + len(structure)
-    header = blob.Header(
+    header = fdt.Header(
         0xD00DFEED, strings_offset + len(strings), structure_offset, strings_offset, header_size, 17, 16, 0,
         len(strings), len(structure),
     )._replace(**changes)  # fmt: skip

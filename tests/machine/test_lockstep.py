@@ -13,8 +13,8 @@ from steps_that_agree import STATE_SIZE, steps_that_agree
 from paradrive.cpu.compiled.engine import CompiledEngine
 from paradrive.cpu.state import offset_of
 from paradrive.cpu.vcpu import ReferenceEngine
+from paradrive.devicetree.node import DeviceTree
 from paradrive.machine.boot import Initrd
-from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.outcome import NoProgress, PoweredOff

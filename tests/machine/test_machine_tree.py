@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from program_guest import PVCTL, printed_by, run
 
+from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
-from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.outcome import PoweredOff
 

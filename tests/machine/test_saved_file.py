@@ -16,10 +16,10 @@ import pytest
 from program_guest import PVCTL, printed_by
 
 from paradrive.devices.pvctl import BootReason, Pvctl
+from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive.machine import saved_machine, state_file
 from paradrive.machine.boot import Initrd
-from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.machine import Machine
 from paradrive.machine.outcome import PoweredOff
 from paradrive_tools import fuzz_state

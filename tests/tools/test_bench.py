@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from paradrive.cpu.user_cache import cache_directory
+from paradrive.devicetree.node import DeviceTree
 from paradrive.guest.agent_protocol import Answer, encode
-from paradrive.machine.devicetree import DeviceTree
 from paradrive_tools.agreement.variants import variants
 from paradrive_tools.bench import boot, compute, engine, lint, mmio, process, restart, snapshot
 from paradrive_tools.bench.emulators import qemu

@@ -19,9 +19,9 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
+from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive.machine import state_file
-from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import parse_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.state_file import Contents

@@ -18,14 +18,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from paradrive.devices.pvctl import BootReason
+from paradrive.devicetree.fdt import MAX_BLOB_SIZE
+from paradrive.devicetree.node import DeviceTree
 from paradrive.guest.console import PANIC, Console
 from paradrive.guest.terminal import HostKeys, InputStream, Signals, Terminal
 from paradrive.host.inputs import InputError, read_input
 from paradrive.host.printable import printable
-from paradrive.machine.blob import MAX_BLOB_SIZE
 from paradrive.machine.board import board_named
 from paradrive.machine.boot import Initrd
-from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine, cpu_named
 from paradrive.machine.outcome import Interrupted

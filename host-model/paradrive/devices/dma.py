@@ -11,28 +11,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from paradrive.devices.guest_errors import DmaError, GuestErrorLog
+from paradrive.devicetree.linux_address import IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from paradrive.cpu.ports import Memory, PhysicalBus
+    from paradrive.devicetree.linux_address import DmaRange
 
 ByteOrder = Literal["big", "little"]
 #: The most bytes of one access; a guest must not make the host allocate what it likes.
 MAX_SIZE = 1 << 26
 _ADDRESSES = 1 << 64
-
-
-class DmaRange(NamedTuple):
-    """``size`` bus addresses from ``bus``, which are physical addresses from ``physical`` on."""
-
-    bus: int
-    physical: int
-    size: int
-
-
-#: Of a device whose buses have no ``dma-ranges``, or empty ones.
-IDENTITY = (DmaRange(0, 0, _ADDRESSES),)
 
 
 class _Window(NamedTuple):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Node(Protocol):
-    """The device tree node of a device; `paradrive.machine.devicetree.Node` is one."""
+    """The device tree node of a device; `paradrive.devicetree.node.Node` is one."""
 
     name: str
     properties: dict[str, bytes]

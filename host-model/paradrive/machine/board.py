@@ -16,17 +16,17 @@ from paradrive.devices.mpic import MPIC_2_0, MPIC_4_2, Mpic, MpicModel
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import Pvctl
 from paradrive.devices.pvpanic import Pvpanic
+from paradrive.devicetree.fdt import DeviceTreeError
+from paradrive.devicetree.node import Region
 from paradrive.host.inputs import InputError
-from paradrive.machine.blob import DeviceTreeError
 from paradrive.machine.device_models import by_compatible, find_model
-from paradrive.machine.devicetree import Region
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from paradrive.devices.device import Device, RegionKey
+    from paradrive.devicetree.node import DeviceTree, Node
     from paradrive.machine.device_models import Model
-    from paradrive.machine.devicetree import DeviceTree, Node
     from paradrive.machine.wiring import Surroundings, Wiring
 
 #: SVR, as QEMU's e500 cores have it: no particular chip.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from paradrive.cpu.ports import Memory
     from paradrive.cpu.vcpu import Vcpu
-    from paradrive.machine.devicetree import DeviceTree, Node
+    from paradrive.devicetree.node import DeviceTree, Node
     from paradrive.machine.elf_kernel import Kernel
 
 EPAPR_MAGIC = 0x45504150

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from paradrive.devices.device import Device
 
 if TYPE_CHECKING:
-    from paradrive.machine.devicetree import DeviceTree, Node
+    from paradrive.devicetree.node import DeviceTree, Node
 
 #: What makes a new device: a class, or any function without parameters.
 Model = Callable[[], Device]

@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive.devices.ram import Ram
-from paradrive.machine.blob import DeviceTreeError
-from paradrive.machine.devicetree import Region
+from paradrive.devicetree.fdt import DeviceTreeError
+from paradrive.devicetree.node import Region
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paradrive.cpu.models import CpuModel
     from paradrive.devices.bus import Bus
-    from paradrive.machine.devicetree import DeviceTree
+    from paradrive.devicetree.node import DeviceTree
 
 #: RAM at 0 where the tree describes none there, in bytes.
 DEFAULT_MEMORY_SIZE = 64 << 20

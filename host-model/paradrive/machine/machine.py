@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Literal
 
+    from paradrive.devicetree.node import DeviceTree
     from paradrive.machine.device_models import Model
-    from paradrive.machine.devicetree import DeviceTree
     from paradrive.machine.elf_kernel import Kernel
 
 

@@ -30,10 +30,10 @@ from paradrive.cpu.saved_core import MAX_TIME, integer
 from paradrive.devices.device import are_integers
 from paradrive.devices.pvctl import BootReason
 from paradrive.devices.ram import Ram
+from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive.machine.board import BOARDS
 from paradrive.machine.boot import Initrd
-from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import parse_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.snapshot import EMPTY_PAGE, Progress, copy_pages, restore_pages

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devices.dma import Dma
 from paradrive.devices.services import RANKS, Host, Services
-from paradrive.machine.blob import DeviceTreeError
+from paradrive.devicetree.fdt import DeviceTreeError
 from paradrive.machine.outcome import PoweredOff
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from paradrive.devices.device import Device
     from paradrive.devices.interrupt import InterruptLine
     from paradrive.devices.mpic import Mpic
-    from paradrive.machine.devicetree import Node
+    from paradrive.devicetree.node import Node
     from paradrive.machine.run_loop import RunLoop
 
 

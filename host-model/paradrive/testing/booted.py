@@ -12,13 +12,13 @@ from paradrive.devices.mpic import Mpic
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import BootReason
 from paradrive.devices.register_device import RegisterDevice
+from paradrive.devicetree.node import DeviceTree
 from paradrive.guest.agent import Agent, Completed, GuestEndedError
 from paradrive.guest.agent_protocol import AgentError
 from paradrive.guest.console import PANIC, Console
 from paradrive.guest.memory import GuestMemory
 from paradrive.host.printable import printable_lines
 from paradrive.machine.boot import Initrd
-from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.outcome import Interrupted

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from paradrive.cpu.vcpu import Vcpu
     from paradrive.devices.device import Device
     from paradrive.devices.interrupt import InterruptLine
-    from paradrive.machine.devicetree import DeviceTree
+    from paradrive.devicetree.node import DeviceTree
 
 #: Error numbers end here (include/linux/err.h: MAX_ERRNO).
 _MAX_ERRNO = 4095

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.devicetree.node import DeviceTree
 from paradrive.machine.board import board_named
-from paradrive.machine.devicetree import DeviceTree
 from paradrive_tools.agreement.reality import NO_DRIVER, observe
 from paradrive_tools.lint.linux.outcome import OTHER_DRIVER, POPULATED
 from paradrive_tools.lint.source_map import SourceMap

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from paradrive.machine.devicetree import DeviceTree, Node
+from paradrive.devicetree.node import DeviceTree, Node
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

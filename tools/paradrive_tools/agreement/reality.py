@@ -12,11 +12,11 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.devicetree.node import DeviceTree
 from paradrive.guest.console import PANIC, Console
 from paradrive.guest.kernel_log import log_buffer, read_log
 from paradrive.guest.memory import GuestMemory
 from paradrive.machine.boot import Initrd
-from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.outcome import NoProgress, Outcome, Panicked, ResetLimit

@@ -10,8 +10,8 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
+from paradrive.devicetree.node import DeviceTree
 from paradrive.machine.boot import RNG_SEED
-from paradrive.machine.devicetree import DeviceTree
 from paradrive_tools.bench.emulators import (
     CPU,
     MEMORY_MIB,

@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import read_input
-from paradrive.machine.devicetree import DeviceTree
 from paradrive_tools.bench.process import BenchError, Program, sample
 from paradrive_tools.run import EXIT_RESET_LIMIT
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from paradrive_tools.lint.linux.tree import node_name
+from paradrive.devicetree.linux_tree import node_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from paradrive.machine.devicetree import Node
-    from paradrive_tools.lint.linux.tree import LinuxTree
+    from paradrive.devicetree.linux_tree import LinuxTree
+    from paradrive.devicetree.node import Node
 
 #: How the aliases begin that match nodes of a device tree.
 OF_PREFIX = "of:"

@@ -15,8 +15,8 @@ from paradrive.machine.essentials import create_memory
 from paradrive.machine.wiring import Surroundings, Wiring
 
 if TYPE_CHECKING:
+    from paradrive.devicetree.node import DeviceTree
     from paradrive.machine.board import Board
-    from paradrive.machine.devicetree import DeviceTree
 
 
 class Hardware:

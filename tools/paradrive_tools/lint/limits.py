@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from paradrive.machine.devicetree import DeviceTree
+    from paradrive.devicetree.node import DeviceTree
 
 MAX_NODES = 1 << 10
 #: Bytes, of all properties together.

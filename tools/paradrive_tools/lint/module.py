@@ -17,8 +17,8 @@ from paradrive_tools.lint.finding import Location
 from paradrive_tools.lint.platform_drivers import platform_drivers
 
 if TYPE_CHECKING:
-    from paradrive.machine.devicetree import Node
-    from paradrive_tools.lint.linux.tree import LinuxTree
+    from paradrive.devicetree.linux_tree import LinuxTree
+    from paradrive.devicetree.node import Node
 
 #: Without it, the kernel says that there is no module in the file.
 _THIS_MODULE = ".gnu.linkonce.this_module"

@@ -12,15 +12,15 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.devicetree.linux_tree import Match
 from paradrive_tools.lint.linux.built_in import BUS_DRIVER, is_taken_for_bus
-from paradrive_tools.lint.linux.tree import Match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from paradrive.devicetree.linux_tree import LinuxTree
+    from paradrive.devicetree.node import Node
     from paradrive.guest.elf_file import ElfFile, Symbol
-    from paradrive.machine.devicetree import Node
-    from paradrive_tools.lint.linux.tree import LinuxTree
 
 #: Offsets in struct platform_driver, in bytes.
 _DRIVER_NAME, _OF_MATCH_TABLE, _END = 20, 44, 48

@@ -16,8 +16,8 @@ from paradrive_tools.lint.linux.suppliers import Suppliers
 from paradrive_tools.lint.pvctl_driver import COMPATIBLE, Driver, Probe
 
 if TYPE_CHECKING:
+    from paradrive.devicetree.linux_tree import LinuxTree
     from paradrive_tools.lint.linux.population import Population
-    from paradrive_tools.lint.linux.tree import LinuxTree
     from paradrive_tools.lint.subject import Subject
 
 

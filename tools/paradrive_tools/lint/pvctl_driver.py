@@ -6,18 +6,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devices.pvctl import IDENTIFICATION, Feature, Pvctl
+from paradrive.devicetree.linux_address import resources
+from paradrive.devicetree.linux_tree import LinuxTree, node_name
 from paradrive_tools.lint.linux import dma
-from paradrive_tools.lint.linux.address import resources
 from paradrive_tools.lint.linux.interrupts import Interrupt, NoInterrupt
 from paradrive_tools.lint.linux.outcome import BOUND, probe_fails
-from paradrive_tools.lint.linux.tree import LinuxTree, node_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from paradrive.machine.devicetree import Node
+    from paradrive.devicetree.linux_address import Resource
+    from paradrive.devicetree.node import Node
     from paradrive_tools.lint.hardware import Hardware
-    from paradrive_tools.lint.linux.address import Resource
     from paradrive_tools.lint.linux.interrupts import Mappings
     from paradrive_tools.lint.linux.resources import Claims
     from paradrive_tools.lint.linux.suppliers import Suppliers

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from paradrive.machine.devicetree import Node
+    from paradrive.devicetree.node import Node
     from paradrive_tools.lint.finding import Location, Severity
     from paradrive_tools.lint.subject import Subject
 

@@ -12,7 +12,7 @@ from paradrive_tools.lint.schema_protocol import UNDOCUMENTED, Violation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paradrive.machine.devicetree import DeviceTree, Node
+    from paradrive.devicetree.node import DeviceTree, Node
     from paradrive_tools.lint.subject import Subject
 
 RULE = "schema"

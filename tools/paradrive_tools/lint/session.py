@@ -8,10 +8,10 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.devicetree.fdt import DeviceTreeError
+from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
-from paradrive.machine.blob import DeviceTreeError
 from paradrive.machine.board import BOARDS, board_named
-from paradrive.machine.devicetree import DeviceTree
 from paradrive.machine.machine import cpu_named
 from paradrive_tools import exit_status
 from paradrive_tools.lint.command import EXIT_FINDINGS

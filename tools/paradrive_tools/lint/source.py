@@ -8,9 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.devicetree.fdt import MAX_BLOB_SIZE
 from paradrive.host.bounded_process import run_bounded
 from paradrive.host.inputs import InputError, read_input
-from paradrive.machine.blob import MAX_BLOB_SIZE
 from paradrive_tools.guest_build.paths import TREE_SOURCES
 from paradrive_tools.lint import dtc
 from paradrive_tools.lint.inclusion import Inclusion

@@ -7,17 +7,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from paradrive.devices.pvctl import Pvctl
+from paradrive.devicetree.linux_tree import LinuxTree
 from paradrive_tools.lint.linux.interrupts import EndlessSearch, Interrupts
 from paradrive_tools.lint.linux.population import populate
-from paradrive_tools.lint.linux.tree import LinuxTree
 from paradrive_tools.lint.prediction import Prediction, predict
 from paradrive_tools.lint.pvctl_driver import has_guts_reset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from paradrive.devicetree.node import DeviceTree, Node
     from paradrive.machine.board import Board
-    from paradrive.machine.devicetree import DeviceTree, Node
     from paradrive_tools.lint.configuration import Configuration
     from paradrive_tools.lint.finding import Finding
     from paradrive_tools.lint.kernel import Kernel

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive_tools.lint.linux.address import resources
+from paradrive.devicetree.linux_address import resources
 from paradrive_tools.lint.linux.resources import free_memory, memory
 
 if TYPE_CHECKING:
+    from paradrive.devicetree.linux_address import Resource
+    from paradrive.devicetree.linux_tree import LinuxTree
+    from paradrive.devicetree.node import Node
     from paradrive.machine.board import Board
-    from paradrive.machine.devicetree import Node
-    from paradrive_tools.lint.linux.address import Resource
-    from paradrive_tools.lint.linux.tree import LinuxTree
 
 #: sizeof(struct page) in this kernel, and the size of what it stands for, in bytes.
 _PAGE_STRUCTURE, _PAGE = 32, 4096

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive_tools.lint.linux.address import resources
+from paradrive.devicetree.linux_address import resources
 
 if TYPE_CHECKING:
-    from paradrive.machine.devicetree import Node
+    from paradrive.devicetree.linux_tree import LinuxTree
+    from paradrive.devicetree.node import Node
     from paradrive_tools.lint.linux.population import Population
-    from paradrive_tools.lint.linux.tree import LinuxTree
 
 BUS_DRIVER = "simple-pm-bus"
 #: What it binds to, but only where it comes first in ``compatible``.

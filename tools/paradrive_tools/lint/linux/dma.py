@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive_tools.lint.linux.tree import BUS_CELLS, CELL, LinuxTree, ancestors
+from paradrive.devicetree.linux_tree import BUS_CELLS, CELL, LinuxTree, ancestors
 
 if TYPE_CHECKING:
-    from paradrive.machine.devicetree import Node
+    from paradrive.devicetree.node import Node
 
 #: Pointers have 32 bits. That to the tree's blob is about this one: 32 MiB behind the beginning of RAM.
 _POINTERS, _BLOB = 1 << 32, 0xC200_0000

@@ -9,13 +9,13 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive_tools.lint.linux.address import resources
-from paradrive_tools.lint.linux.tree import LinuxTree, Match
+from paradrive.devicetree.linux_address import resources
+from paradrive.devicetree.linux_tree import LinuxTree, Match
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paradrive.machine.devicetree import Node
+    from paradrive.devicetree.node import Node
 
 #: MAX_PHANDLE_ARGS
 _MAX_CELLS = 16

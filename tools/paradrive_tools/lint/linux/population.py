@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.machine.blob import BEGIN_NODE, END_NODE, PROPERTY
-from paradrive_tools.lint.linux.address import Untranslatable, translate
-from paradrive_tools.lint.linux.tree import CELL, LinuxTree, Match, node_name
+from paradrive.devicetree.fdt import BEGIN_NODE, END_NODE, PROPERTY
+from paradrive.devicetree.linux_address import Untranslatable, translate
+from paradrive.devicetree.linux_tree import CELL, LinuxTree, Match, node_name
 
 if TYPE_CHECKING:
-    from paradrive.machine.devicetree import Node
+    from paradrive.devicetree.node import Node
 
 #: The nodes whose children the platform makes devices of: what can be the parent of a device.
 BUSES = (

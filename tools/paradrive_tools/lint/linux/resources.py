@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive_tools.lint.linux.address import Resource, number_of, resources, rows
-from paradrive_tools.lint.linux.tree import BUS_CELLS, CELL, node_name
+from paradrive.devicetree.linux_address import Resource, number_of, resources, rows
+from paradrive.devicetree.linux_tree import BUS_CELLS, CELL, node_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from paradrive.machine.devicetree import Node
-    from paradrive_tools.lint.linux.tree import LinuxTree
+    from paradrive.devicetree.linux_tree import LinuxTree
+    from paradrive.devicetree.node import Node
 
 
 class Claim(NamedTuple):

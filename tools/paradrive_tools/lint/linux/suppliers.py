@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from paradrive_tools.lint.linux.tree import ancestors
+from paradrive.devicetree.linux_tree import ancestors
 
 if TYPE_CHECKING:
-    from paradrive.machine.devicetree import Node
+    from paradrive.devicetree.linux_tree import LinuxTree
+    from paradrive.devicetree.node import Node
     from paradrive_tools.lint.linux.built_in import BuiltInDrivers
-    from paradrive_tools.lint.linux.tree import LinuxTree
 
 #: Properties that begin with the phandle of a supplier. On PowerPC, interrupts do not make one.
 _SUPPLIERS = re.compile(

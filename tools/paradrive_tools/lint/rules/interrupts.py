@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paradrive.devicetree.linux_tree import CELL
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.linux.interrupts import HIGH_LEVEL, Interrupt, NoInterrupt
-from paradrive_tools.lint.linux.tree import CELL
 from paradrive_tools.lint.rule import Problem, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paradrive.machine.devicetree import Node
+    from paradrive.devicetree.node import Node
     from paradrive_tools.lint.subject import Subject
 
 _EXTENDED = "interrupts-extended"

@@ -6,8 +6,8 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
+from paradrive.devicetree.linux_address import entries
 from paradrive_tools.lint.finding import Severity
-from paradrive_tools.lint.linux.address import entries
 from paradrive_tools.lint.linux.population import device_name
 from paradrive_tools.lint.pvctl_driver import COMPATIBLE
 from paradrive_tools.lint.rule import Problem, rule
@@ -15,7 +15,7 @@ from paradrive_tools.lint.rule import Problem, rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paradrive.machine.devicetree import Node
+    from paradrive.devicetree.node import Node
     from paradrive_tools.lint.subject import Subject
 
 #: Names that are as much alike as this were meant to be the same; 1 is equal.

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paradrive.devicetree.linux_address import resources, windows
+from paradrive.devicetree.linux_tree import ancestors
 from paradrive_tools.lint.finding import Severity
-from paradrive_tools.lint.linux.address import resources, windows
 from paradrive_tools.lint.linux.resources import memory, reserved_memory
-from paradrive_tools.lint.linux.tree import ancestors
 from paradrive_tools.lint.pvctl_driver import COMPATIBLE
 from paradrive_tools.lint.rule import Problem, rule
 

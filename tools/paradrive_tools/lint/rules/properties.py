@@ -13,7 +13,7 @@ from paradrive_tools.lint.rule import Problem, rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paradrive.machine.devicetree import Node
+    from paradrive.devicetree.node import Node
     from paradrive_tools.lint.subject import Subject
 
 _STATUS = ("okay", "ok", "disabled", "reserved", "fail")

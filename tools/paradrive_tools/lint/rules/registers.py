@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paradrive.devicetree.linux_address import Untranslatable, entries, is_memory, resources, translate
+from paradrive.devicetree.linux_tree import BUS_CELLS, CELL
 from paradrive_tools.lint.finding import Severity
-from paradrive_tools.lint.linux.address import Untranslatable, entries, is_memory, resources, translate
-from paradrive_tools.lint.linux.tree import BUS_CELLS, CELL
 from paradrive_tools.lint.pvctl_driver import REGISTERS_SIZE
 from paradrive_tools.lint.rule import Problem, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paradrive.machine.devicetree import Node
+    from paradrive.devicetree.node import Node
     from paradrive_tools.lint.subject import Subject
 
 _PAGE = 4096

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive_tools.lint.linux.tree import LinuxTree, node_name
+from paradrive.devicetree.linux_tree import LinuxTree, node_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from paradrive.machine.devicetree import Node
+    from paradrive.devicetree.node import Node
 
 _MASK = (1 << 64) - 1
 #: OF_BAD_ADDR
@@ -50,6 +50,18 @@ class Resource(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.start:#x}..{self.end:#x}"
+
+
+class DmaRange(NamedTuple):
+    """``size`` bus addresses from ``bus``, which are physical addresses from ``physical`` on."""
+
+    bus: int
+    physical: int
+    size: int
+
+
+#: Of a device whose buses have no ``dma-ranges``, or empty ones.
+IDENTITY = (DmaRange(0, 0, 1 << 64),)
 
 
 class _Bus(NamedTuple):

@@ -11,9 +11,9 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.devices.dma import IDENTITY, DmaRange
-from paradrive.machine import blob
-from paradrive.machine.blob import DeviceTreeError
+from paradrive.devicetree import fdt
+from paradrive.devicetree.fdt import DeviceTreeError
+from paradrive.devicetree.linux_address import IDENTITY, DmaRange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,14 +88,14 @@ class Node:
         self.children.append(node)
         return node
 
-    def tags(self) -> Iterator[blob.Tag]:
+    def tags(self) -> Iterator[fdt.Tag]:
         """Yield the tokens a blob holds for this node and all below it."""
-        yield blob.Tag(blob.BEGIN_NODE, self.name)
+        yield fdt.Tag(fdt.BEGIN_NODE, self.name)
         for name, value in self.properties.items():
-            yield blob.Tag(blob.PROPERTY, name, value)
+            yield fdt.Tag(fdt.PROPERTY, name, value)
         for child in self.children:
             yield from child.tags()
-        yield blob.Tag(blob.END_NODE)
+        yield fdt.Tag(fdt.END_NODE)
 
     def strings(self, name: str) -> tuple[str, ...]:
         """Return a string list property, () where it is absent; the last NUL may be missing."""
@@ -266,22 +266,22 @@ class Node:
 class DeviceTree:
     """A whole tree, read from a blob; ``source`` names it in errors.
 
-    Raises DeviceTreeError when the blob is damaged or beyond the limits that ``blob`` sets.
+    Raises DeviceTreeError when the blob is damaged or beyond the limits that ``fdt`` sets.
     """
 
     def __init__(self, contents: bytes, source: str = "device tree") -> None:
         self.source = source
-        tags, self.reservations, self.boot_cpu = blob.read(contents, source)
+        tags, self.reservations, self.boot_cpu = fdt.read(contents, source)
         self.root = Node(self, "", None)
         self._phandles: dict[int, Node] = {}
         self._build(tags)
 
-    def _build(self, tags: list[blob.Tag]) -> None:
+    def _build(self, tags: list[fdt.Tag]) -> None:
         node = self.root
         for tag in tags[1:-1]:  # without those of the root itself
-            if tag.number == blob.BEGIN_NODE:
+            if tag.number == fdt.BEGIN_NODE:
                 node = node.add_child(tag.name)
-            elif tag.number == blob.PROPERTY:
+            elif tag.number == fdt.PROPERTY:
                 node.properties[tag.name] = tag.value
             elif node.parent is not None:
                 node = node.parent
@@ -293,7 +293,7 @@ class DeviceTree:
 
     def to_blob(self) -> bytes:
         """Return the tree as a blob; equal trees give equal blobs."""
-        return blob.write(blob.Contents(list(self.root.tags()), self.reservations, self.boot_cpu))
+        return fdt.write(fdt.Contents(list(self.root.tags()), self.reservations, self.boot_cpu))
 
     def by_phandle(self, phandle: int) -> Node | None:
         """Return the node which others refer to by this number, None if there is none."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from paradrive.machine.devicetree import DeviceTree, Node
+    from paradrive.devicetree.node import DeviceTree, Node
 
 CELL = 4
 #: What a bus says of the addresses on it.
