@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpic_driver import GTBCR, IACK, PIN, SVR, UART, Controller, ivpr
 
+from paradrive.devices.detached import detached
 from paradrive.devices.interrupt import InterruptLine
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import ALL_FEATURES, Event, Feature, Pvctl
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import RW, Register, RegisterArray
-from paradrive.devices.services import detached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recording_host import RecordingHost
 
+from paradrive.devices.detached import detached
 from paradrive.devices.guts import Guts
-from paradrive.devices.services import detached
 
 RSTCR = 0xB0
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from recording_host import RecordingHost
 
 from paradrive.cpu.clock import Clock
+from paradrive.devices.detached import detached
 from paradrive.devices.interrupt import InterruptLine
 from paradrive.devices.pvctl import (
     ALL_FEATURES,
@@ -21,7 +22,6 @@ from paradrive.devices.pvctl import (
     ResetKind,
     Status,
 )
-from paradrive.devices.services import detached
 
 ID, VERSION, FEATURES, ENABLE, COMMAND, ARGUMENT, STATUS, EVENT, EVENT_MASK, BOOT_REASON = range(0, 0x28, 4)
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 from recording_host import RecordingHost
 
+from paradrive.devices.detached import detached
 from paradrive.devices.pvpanic import ALL_EVENTS, Pvpanic, PvpanicEvent
-from paradrive.devices.services import detached
 
 PANICKED, CRASH_LOADED, SHUTDOWN = PvpanicEvent
 

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 DOCUMENTS = (
     "README.md",
     "docs/architecture.md",
+    "docs/devices-of-your-own.md",
     "docs/devices.md",
     "docs/fidelity.md",
     "docs/lint.md",
     "docs/testing.md",
 )
-DOCUMENTS_WITH_TESTS = ("README.md", "docs/testing.md")
+DOCUMENTS_WITH_TESTS = ("README.md", "docs/devices-of-your-own.md", "docs/testing.md")
 
 
 def documented_tests(document: str) -> dict[str, Callable[..., None]]:

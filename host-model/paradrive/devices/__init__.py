@@ -5,12 +5,12 @@ What the author of a device needs is here; docs/devices-of-your-own.md tells how
 """
 
 from paradrive.devices.buffers import Fifo, Window
+from paradrive.devices.detached import detached
 from paradrive.devices.device import Device
 from paradrive.devices.fields import Fields, bits
 from paradrive.devices.interrupt import Interrupt
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import RO, RW, W1C, WO, Register, RegisterArray
-from paradrive.devices.services import detached
 from paradrive.devices.state import State
 from paradrive.devices.timer import Timer
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from paradrive.devices.declaration import Declaration, declare, names_used, observe
 from paradrive.devices.guest_errors import GuestError, GuestErrorLog, ProtocolError
 from paradrive.devices.interrupt import Interrupt, InterruptLine
-from paradrive.devices.services import Services, detached
+from paradrive.devices.services import Services, unattached
 from paradrive.devices.state import State as DeclaredState
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Device:
         #: Names the device in messages and traces; the machine puts the tree's node name here.
         self.name = type(self).__name__.lower()
         self.guest_errors = GuestErrorLog()
-        self.services = detached()
+        self.services = unattached()
         for declaration in self.declarations.values():
             declaration.create(self)
         self._undeclared: dict[str, Any] = {}

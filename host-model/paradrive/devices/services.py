@@ -120,19 +120,6 @@ class Services(NamedTuple):
 RANKS = 64
 
 
-def detached(
-    *,
-    clock: Clock | None = None,
-    memory: Dma | None = None,
-    node: Node | None = None,
-    host: Host | None = None,
-    lines: Mapping[int | str, InterruptLine] = MappingProxyType({}),
-) -> Services:
-    """Return the services of a device that no machine has, for tests of a device alone.
-
-    Unless given, time stands still, there is no memory, the node has no properties, nothing comes of what
-    the host is asked for, and interrupts lead nowhere; ``lines`` are those of interrupts by index or name.
-    """
-    return Services(
-        clock or Clock(), memory or Dma.nowhere(), node or DetachedNode(), host or NoHost(), lines.get
-    )
+def unattached() -> Services:
+    """Return what a device has before a machine attaches it: nothing."""
+    return Services(Clock(), Dma.nowhere(), DetachedNode(), NoHost())
