@@ -10,11 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.cpu.user_cache import cache_directory
 from paradrive.devicetree.node import DeviceTree
 from paradrive.guest.agent_protocol import Answer, encode
 from paradrive_tools.agreement.variants import variants
-from paradrive_tools.bench import boot, compute, engine, lint, mmio, process, restart, snapshot
+from paradrive_tools.bench import boot, compute, engine, examples, lint, mmio, process, restart, snapshot
 from paradrive_tools.bench.emulators import qemu
 from paradrive_tools.bench.figures import FIGURES, Figure, write_figures
 from paradrive_tools.bench.process import (
@@ -36,8 +37,10 @@ BOUNDS = {
     "boot.ratio": (1.0, 0.5),
     "boot.peak_rss_mib": (200, None),
     "compute.ratio": (0.3, 1.0),
-    "mmio.read_us": (1.0, 0.5),
-    "mmio.write_us": (1.0, 0.5),
+    "mmio.read_us": (0.3, 0.15),
+    "mmio.write_us": (0.3, 0.15),
+    "dma.write_us": (1.0, 0.5),
+    "examples.doorbell_lines": (15, 10),
     "engine.build_s": (5.0, None),
     "engine.load_s": (0.1, None),
     "snapshot.restore_ms": (0.5, 0.1),
@@ -219,11 +222,25 @@ def test_both_emulators_boot_a_tree_without_the_device_that_qemu_lacks(
 
 def test_an_access_costs_what_its_loop_takes_longer_than_one_without(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = {"nothing": 1.0, "read": 3.0, "write": 1.5}
-    monkeypatch.setattr(mmio, "Target", lambda: SimpleNamespace(seconds=lambda name, _turns: seconds[name]))
+    target = SimpleNamespace(seconds=lambda name, _turns: seconds[name], dma_seconds=lambda _turns: 0.25)
+    monkeypatch.setattr(mmio, "Target", lambda: target)
     assert mmio.measure(3) == {
+        "dma.write_us": pytest.approx(0.25e6 / mmio.ACCESSES),
         "mmio.read_us": pytest.approx(2e6 / mmio.ACCESSES),
         "mmio.write_us": pytest.approx(0.5e6 / mmio.ACCESSES),
     }
+
+
+def test_a_device_writes_what_the_core_is_told_of() -> None:
+    target = mmio.Target()
+    seconds = target.dma_seconds(3)
+    assert isinstance(seconds, float)
+    assert mmio.DMA_ADDRESS // PAGE_SIZE in target._vcpu.stored_pages
+
+
+def test_lines_of_code_are_neither_comments_nor_prose() -> None:
+    source = '"""Doc."""\n\nimport a  # why\n# only\nclass B:\n    """Two\n    lines."""\n    c = 1\n'
+    assert examples.lines_of_code(source) == 3
 
 
 def test_restores_are_told_in_milliseconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

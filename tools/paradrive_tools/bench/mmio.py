@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What an access to a device written in Python costs, from guest code.
+"""What devices written in Python cost: an access from guest code, and one of theirs to guest memory.
 
 A loop of accesses, less the same loop without them, on the compiled engine in this process.
 """
@@ -14,6 +14,7 @@ from paradrive.cpu.mmu import TlbEntry
 from paradrive.cpu.models import CPU_MODELS
 from paradrive.cpu.vcpu import RunExit, Vcpu
 from paradrive.devices.bus import Bus
+from paradrive.devices.dma import Dma
 from paradrive.devices.ram import Ram
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import RW, Register
@@ -22,6 +23,8 @@ from paradrive_tools.bench.process import BenchError
 from paradrive_tools.guest_build.progress import progress
 
 ACCESSES = 100_000
+#: What a device writes: the bytes of a small packet, to a page of data.
+DMA_SIZE, DMA_ADDRESS = 64, 0x8_0000
 RAM_SIZE = 0x10_0000
 DEVICE_BASE, DEVICE_SIZE = 0x20_0000, 0x1000
 #: One entry for RAM and device: 4 MiB from 0.
@@ -65,7 +68,7 @@ class Target:
     def __init__(self) -> None:
         self.device = CountingDevice()
         self._ram = Ram(0, RAM_SIZE)
-        bus = Bus()
+        self.memory = Dma(bus := Bus(), lambda address, size: self._vcpu.memory_written(address, size))
         bus.map_memory(self._ram)
         bus.map_device(DEVICE_BASE, DEVICE_SIZE, self.device)
         self._vcpu = Vcpu(CPU_MODELS[CPU], bus, Clock())
@@ -93,9 +96,21 @@ class Target:
             raise BenchError(f"the loop of device accesses made {self.device.accesses}, not {expected}")
         return seconds
 
+    def dma_seconds(self, turns: int) -> float:
+        """Return the time that so many writes of a device to the guest's memory take."""
+        write, data = self.memory.write, bytes(DMA_SIZE)
+        nothing = data.startswith
+        started = time.perf_counter()
+        for _ in range(turns):
+            nothing(data)
+        ended = time.perf_counter()
+        for _ in range(turns):
+            write(DMA_ADDRESS, data)
+        return time.perf_counter() - ended - (ended - started)
+
 
 def measure(runs: int) -> dict[str, float]:
-    """Return the microseconds of a read and of a write; BenchError when the loops do something else."""
+    """Return the microseconds of accesses; BenchError when the loops do something else."""
     target = Target()
     seconds: dict[str, list[float]] = {name: [] for name in LOOPS}
     for name in LOOPS:  # once before it counts: this decodes them
@@ -105,7 +120,8 @@ def measure(runs: int) -> dict[str, float]:
             for name in LOOPS:
                 seconds[name].append(target.seconds(name, ACCESSES))
             advance(1)
-    return {
+    dma = median(target.dma_seconds(ACCESSES) for _ in range(runs))
+    return {"dma.write_us": dma / ACCESSES * 1e6} | {
         f"mmio.{name}_us": median(
             (loop - empty) / ACCESSES * 1e6
             for loop, empty in zip(seconds[name], seconds["nothing"], strict=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from paradrive_tools import exit_status
-from paradrive_tools.bench import boot, compute, engine, lint, mmio, restart, snapshot
+from paradrive_tools.bench import boot, compute, engine, examples, lint, mmio, restart, snapshot
 from paradrive_tools.bench.emulators import require_qemu
 from paradrive_tools.bench.figures import table, write_figures
 from paradrive_tools.bench.process import BenchError
@@ -44,6 +44,7 @@ def measure(runs: int) -> dict[str, float]:
         **boot.measure(runs),
         **compute.measure(runs),
         **mmio.measure(runs),
+        **examples.measure(),
         **engine.measure(runs),
         **snapshot.measure(runs),
         **restart.measure(runs),
