@@ -20,6 +20,7 @@ from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.kernel import KBUILD_ARGUMENTS, ensure_kernel
 from paradrive_tools.guest_build.paths import BUILD, CHECKOUT, DRIVER_SOURCES, TREE_SOURCES
 from paradrive_tools.guest_build.source import source_version, unpack_source
+from paradrive_tools.guest_build.upstream import RESET_DRIVERS, Insertion, driver_option
 from paradrive_tools.process import as_process
 
 UPSTREAM = DRIVER_SOURCES / "upstream"
@@ -27,7 +28,6 @@ PATCHES = BUILD / "patches"
 PURPOSE = "the patches"
 
 #: Paths in the kernel's source.
-RESET_DRIVERS = "drivers/power/reset"
 RESET_BINDINGS = "Documentation/devicetree/bindings/power/reset"
 ATTRIBUTES = "Documentation/ABI/testing/sysfs-driver-pvctl"
 BINDING = f"{RESET_BINDINGS}/qemu,pvctl.yaml"
@@ -48,24 +48,6 @@ class Copy(NamedTuple):
         shutil.copyfile(self.source, destination)
 
 
-class Insertion(NamedTuple):
-    """Lines that go into a file of the kernel, before the line that begins with ``before``."""
-
-    path: str
-    before: str
-    text: str
-
-    def make(self, tree: Path) -> None:
-        """Insert the lines; BuildError unless there is one such line."""
-        file = tree / self.path
-        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-        places = [number for number, line in enumerate(lines) if line.startswith(self.before)]
-        if len(places) != 1:
-            raise BuildError(f"{self.path}: {len(places)} lines begin with {self.before!r} instead of one")
-        lines.insert(places[0], self.text)
-        file.write_text("".join(lines), encoding="utf-8")
-
-
 class Patch(NamedTuple):
     """One patch of the series: the file with its message, and what it changes."""
 
@@ -75,7 +57,6 @@ class Patch(NamedTuple):
 
 def series() -> tuple[Patch, ...]:
     """Return the patches, but for their parts of MAINTAINERS."""
-    _, _, symbol = (DRIVER_SOURCES / "Kconfig").read_text(encoding="utf-8").partition("\n")
     makefile = (DRIVER_SOURCES / "Makefile").read_text(encoding="utf-8").splitlines(keepends=True)
     (rule,) = (line for line in makefile if line.startswith("obj-"))
     return (
@@ -89,7 +70,7 @@ def series() -> tuple[Patch, ...]:
                 Copy(DRIVER_SOURCES / ATTRIBUTES, ATTRIBUTES),
                 Copy(DRIVER_SOURCES / "pvctl.c", f"{RESET_DRIVERS}/pvctl.c"),
                 Copy(DRIVER_SOURCES / "pvctl_regs.h", f"{RESET_DRIVERS}/pvctl_regs.h"),
-                Insertion(f"{RESET_DRIVERS}/Kconfig", "config POWER_RESET_QNAP", f"{symbol}\n"),
+                driver_option(),
                 Insertion(f"{RESET_DRIVERS}/Makefile", "obj-$(CONFIG_POWER_RESET_QNAP)", rule),
             ),
         ),

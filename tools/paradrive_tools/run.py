@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 
 from paradrive_tools import exit_status
+from paradrive_tools.options import natural
 
 EXIT_ENDED = 0
 EXIT_RESET_LIMIT = 3
@@ -43,7 +44,6 @@ keys of the host, on a terminal:
 #: More than 200 boots; the compiled engine takes some seconds for it.
 DEFAULT_BUDGET = 2_000_000_000
 DEFAULT_RESET_LIMIT = 8
-DEFAULT_MACHINE, DEFAULT_CPU = "ppce500", "e500v2"
 #: Options that say what a saved guest says already.
 DESCRIBING_OPTIONS = ("memory", "kernel", "initrd", "dtb", "append")
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -113,13 +113,6 @@ def _execute(options: argparse.Namespace) -> int:
     from paradrive_tools.session import execute
 
     return execute(options)
-
-
-def natural(text: str) -> int:
-    """Return a whole number from 0; ArgumentTypeError for anything else."""
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
-    return int(text)
 
 
 def memory_size(text: str) -> int:

@@ -30,7 +30,8 @@ from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine, cpu_named
 from paradrive.machine.outcome import Interrupted
 from paradrive.machine.run_loop import OnPanic
-from paradrive_tools.run import DEFAULT_CPU, DEFAULT_MACHINE, DEFAULT_RESET_LIMIT, DESCRIBING_OPTIONS, KEYS
+from paradrive_tools.options import DEFAULT_CPU, DEFAULT_MACHINE
+from paradrive_tools.run import DEFAULT_RESET_LIMIT, DESCRIBING_OPTIONS, KEYS
 from paradrive_tools.verdict import judge, unheard_log
 
 if TYPE_CHECKING:

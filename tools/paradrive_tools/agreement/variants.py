@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive_tools.guest_build.paths import TREE_SOURCES
 from paradrive_tools.lint.source import read_tree
-from paradrive_tools.run import DEFAULT_CPU, DEFAULT_MACHINE
+from paradrive_tools.options import DEFAULT_CPU, DEFAULT_MACHINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 
-from paradrive_tools.run import natural
+from paradrive_tools.options import natural
 
 DEFAULT_RUNS = 7
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive.cpu.models import CPU_MODELS
-from paradrive_tools.run import natural
+from paradrive_tools.options import natural
 
 if TYPE_CHECKING:
     import argparse

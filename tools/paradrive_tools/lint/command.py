@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive_tools import exit_status
-from paradrive_tools.run import DEFAULT_CPU
+from paradrive_tools.options import DEFAULT_CPU
 
 if TYPE_CHECKING:
     import argparse

@@ -24,7 +24,7 @@ from paradrive.host.bounded_process import UNLIMITED, start
 from paradrive_tools.guest_build.command import CROSS_COMPILE, CROSS_COMPILER
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.paths import DRIVER_SOURCES
-from paradrive_tools.patches import Insertion, series
+from paradrive_tools.guest_build.upstream import driver_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,7 +126,7 @@ def kconfig_tree(kernel: Path) -> KconfigTree:
 
 def _changed_files(kernel: Path) -> dict[str, str]:
     """Return the texts of the files that are to be read otherwise than they are, by path."""
-    modules, place = kernel / _MODULES_FILE, _driver_place()
+    modules, place = kernel / _MODULES_FILE, driver_option()
     options = kernel / place.path
     # In place of the empty line before, so that the lines below keep their numbers.
     before, after = f"\n\n{place.before}\n", f'\nsource "{DRIVER_KCONFIG}"\n{place.before}\n'
@@ -134,17 +134,6 @@ def _changed_files(kernel: Path) -> dict[str, str]:
         str(modules): modules.read_text(encoding="utf-8").replace(_MODULES_KEYWORD, _FORMER_KEYWORD),
         str(options): options.read_text(encoding="utf-8").replace(before, after),
     }
-
-
-def _driver_place() -> Insertion:
-    """Return where the driver's option goes among the kernel's."""
-    changes = [change for patch in series() for change in patch.changes]
-    (place,) = (
-        change
-        for change in changes
-        if isinstance(change, Insertion) and Path(change.path).name == DRIVER_KCONFIG.name
-    )
-    return place
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from paradrive_tools.lint.pages import all_pages, page_of
 from paradrive_tools.lint.report import Expectation, Report
 from paradrive_tools.lint.source import Source, read_tree
 from paradrive_tools.lint.subject import Subject
-from paradrive_tools.run import DEFAULT_MACHINE
+from paradrive_tools.options import DEFAULT_MACHINE
 
 if TYPE_CHECKING:
     import argparse
