@@ -58,9 +58,4 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         r"Memory: (\d+K)/\d+K available \(.*, (\d+K) reserved, .*\)",
         "QEMU makes room in a tree that it is given, (size + 10000) * 2 bytes (load_device_tree)",
     ),
-    Explanation(
-        ".*",
-        r"Found initrd at 0x(c[0-9a-f]+):0x(c[0-9a-f]+)",
-        "QEMU leaves more room behind the kernel",
-    ),
 )

@@ -39,7 +39,6 @@ def _kunit(cpu: str, *fragments: str, source: Source = LINUX_6_12) -> KernelConf
 #: A sample that takes seconds, on a kernel that there is anyway: what ``make test`` runs.
 _SAMPLE = (
     "exec/null-argv",
-    "powerpc/math/fpu_syscall",
     "powerpc/ptrace/ptrace-syscall",
     "powerpc/signal/sigreturn_unaligned",
     "proc/proc-self-syscall",
