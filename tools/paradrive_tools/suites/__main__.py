@@ -8,8 +8,6 @@ import sys
 
 from paradrive.host.inputs import InputError
 from paradrive_tools import exit_status
-from paradrive_tools.bench.process import BenchError
-from paradrive_tools.guest_build import BuildError
 from paradrive_tools.suites.matrix import SUITES
 from paradrive_tools.suites.session import execute
 
@@ -24,8 +22,8 @@ def main(arguments: list[str]) -> int:
     if unknown:
         parser.error(f"there is no suite {unknown[0]}: choose of {', '.join(known)}")
     try:
-        return execute([known[name] for name in names], SUITES)
-    except (BenchError, BuildError, InputError) as error:
+        return execute([known[name] for name in names])
+    except InputError as error:
         print(f"paradrive: error: {error}", file=sys.stderr)
         return exit_status.BAD_INPUT
     except KeyboardInterrupt:

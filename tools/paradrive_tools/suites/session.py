@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paradrive.host.outputs import write_output
+from paradrive_tools.bench.process import BenchError
 from paradrive_tools.guest_build import BuildError
 from paradrive_tools.guest_build.paths import BUILD
 from paradrive_tools.guest_build.progress import progress
@@ -57,12 +58,8 @@ def run_suite(
                 found = machine(guest)
             store.keep(suite.name, name, key, found)
         runs[name] = found
-    return outcome(suite, runs["qemu"], runs["model"])
-
-
-def outcome(suite: Suite, qemu: Run, model: Run) -> Outcome:
-    """Return what the comparison of two runs finds."""
-    return Outcome(suite, qemu, model, compare(suite.name, qemu.console, model.console))
+    comparison = compare(suite.name, runs["qemu"].console, runs["model"].console)
+    return Outcome(suite, runs["qemu"], runs["model"], comparison)
 
 
 def figures(outcomes: Iterable[Outcome], failures: Mapping[str, str]) -> dict[str, Any]:
@@ -99,28 +96,23 @@ def _figures_of(one: Outcome) -> dict[str, Any]:
     }
 
 
-def execute(suites: Sequence[Suite], every: Sequence[Suite], target: Path = FIGURES) -> int:
-    """Run ``suites``; write the figures of all of ``every`` that have been run; return the exit status.
+def execute(suites: Sequence[Suite], target: Path = FIGURES) -> int:
+    """Run ``suites``, write their figures to ``target``, and return the exit status.
 
     1 when anything differs that no explanation fits, or a suite was not run to its end.
     """
     store = Store(SUITES_BUILD)
-    outcomes: dict[str, Outcome] = {}
+    outcomes: list[Outcome] = []
     failures: dict[str, str] = {}
     for suite in suites:
         try:
-            outcomes[suite.name] = run_suite(suite, store)
-        except (BuildError, SuiteError) as error:
+            outcomes.append(run_suite(suite, store))
+        except (BenchError, BuildError, SuiteError) as error:
             failures[suite.name] = str(error)
             print(f"paradrive: error: {suite.name}: {error}", file=sys.stderr)
-            continue
-        show(outcomes[suite.name])
-    for suite in every:
-        kept = [store.find(suite.name, machine) for machine in MACHINES]
-        if suite.name not in outcomes and suite.name not in failures and None not in kept:
-            qemu, model = (run for run in kept if run is not None)
-            outcomes[suite.name] = outcome(suite, qemu, model)
-    found = figures(outcomes.values(), failures)
+        else:
+            show(outcomes[-1])
+    found = figures(outcomes, failures)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_output(str(target), [json.dumps(found, indent=1).encode(), b"\n"])
     print(f"{found['tests']} tests, {found['failed']} failed, {found['differing']} differing: {target}")

@@ -43,14 +43,11 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def find(self, suite: str, machine: str, key: str | None = None) -> Run | None:
-        """Return the run with this key, or with any if none is given; None where there is none.
-
-        What cannot be read is as if it were not there.
-        """
+    def find(self, suite: str, machine: str, key: str) -> Run | None:
+        """Return the run with this key; None where there is none, or it cannot be read."""
         try:
             stored = json.loads(self._file(suite, machine).read_text(encoding="utf-8"))
-            if key is not None and stored["key"] != key:
+            if stored["key"] != key:
                 return None
             return Run(**stored["run"])
         except (OSError, ValueError, KeyError, TypeError):
