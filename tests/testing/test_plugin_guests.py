@@ -203,3 +203,56 @@ def test_a_report_tells_of_failures_and_of_what_there_is(run: Run) -> None:
     assert titles.count("call chain of the guest") == 1
     assert titles.count("guest console") == 1
     assert not {"guest errors", "last device accesses of the guest"} & set(titles)
+
+
+WIDGET = """
+from paradrive.devices import RO, Register, RegisterDevice
+
+class Widget(RegisterDevice):
+    compatible = ("qemu,pvctl",)
+    ID = Register(0, RO, "Who it is.", reset={reset})
+
+class Gadget(Widget):
+    compatible = ()
+"""
+FIND = (
+    "from paradrive.devices import RegisterDevice\n"
+    + """
+def test_model(boot):
+    device = boot().machine.devices["/platform@f00000000/pvctl@0"]
+    assert device.ID == {reset}
+"""
+)
+
+
+@pytest.mark.parametrize("option", ["--paradrive-device=acme_widget:Widget", "ini"])
+def test_devices_that_the_user_names_are_for_all_tests(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, pytestconfig: pytest.Config, option: str
+) -> None:
+    pytester.makepyfile(acme_widget=WIDGET.format(reset=77))
+    arguments = [option]
+    if option == "ini":
+        arguments = ["-o", "paradrive_devices=qemu,pvctl=acme_widget:Gadget"]
+    run(FIND.format(reset=77), *arguments).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    "models", ['["acme_mine:Widget"]', '{"pvctl@0": 1, "qemu,pvctl": "acme_mine:Gadget"}']
+)
+def test_marker_names_models_of_its_own(
+    run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, models: str
+) -> None:
+    pytester.makepyfile(acme_widget=WIDGET.format(reset=77))
+    pytester.makepyfile(**{"own/acme_mine": WIDGET.format(reset=78)})
+    source = f"""
+def test_model(boot):
+    guest = boot(models={models})
+    assert guest.machine.devices["/platform@f00000000/pvctl@0"].ID == 78
+"""
+    run(source, "--paradrive-device=acme_widget:Widget").assert_outcomes(passed=1)
+
+
+def test_device_that_cannot_be_imported_is_a_usage_error(run: Callable[..., pytest.RunResult]) -> None:
+    result = run("def test_it(): pass", "--paradrive-device=acme_absent:Widget")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*acme_absent:Widget*"])

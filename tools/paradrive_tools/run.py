@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 
 from paradrive_tools import exit_status
-from paradrive_tools.options import natural
+from paradrive_tools.options import add_device_option, natural
 
 EXIT_ENDED = 0
 EXIT_RESET_LIMIT = 3
@@ -104,6 +104,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="save the guest when it has executed N instructions since it was powered on, and run on",
     )
     add("--load", metavar="FILE", help="continue a saved guest, which brings its kernel and machine with it")
+    add_device_option(command)
     add("--trace-mmio", metavar="FILE", help="write a line for each access to a device")
     add("--json", metavar="FILE", help="write a report of the run")
 

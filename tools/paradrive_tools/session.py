@@ -30,13 +30,15 @@ from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine, cpu_named
 from paradrive.machine.outcome import Interrupted
 from paradrive.machine.run_loop import OnPanic
-from paradrive_tools.options import DEFAULT_CPU, DEFAULT_MACHINE
+from paradrive_tools.options import DEFAULT_CPU, DEFAULT_MACHINE, device_models
 from paradrive_tools.run import DEFAULT_RESET_LIMIT, DESCRIBING_OPTIONS, KEYS
 from paradrive_tools.verdict import judge, unheard_log
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from paradrive.machine.device_models import Model
 
 MAX_INITRD_SIZE = 1 << 28
 _STANDARD_INPUT, _STANDARD_OUTPUT = 0, 1
@@ -50,15 +52,16 @@ def execute(options: argparse.Namespace) -> int:
     """
     output = Output(_STANDARD_OUTPUT)
     console = Console(output.write)
-    machine = _machine(options, console)
+    models = device_models(options)
+    machine = _machine(options, console, models)
+    for warning in [*machine.warnings, *_models_without_a_node(models, machine)]:
+        print(f"paradrive: warning: {printable(warning)}", file=sys.stderr)
     terminal = Terminal(_STANDARD_INPUT)
     # On a machine that cannot power off, a reset is how a guest ends.
     reset_ends = options.reset_limit is None and not board_named(machine.name).powers_off
     default_limit = 0 if reset_ends else DEFAULT_RESET_LIMIT
     saving = _Saving(machine, options.save, options.save_at)
     console.watch(PANIC, lambda line: machine.panicked(line[line.index(PANIC) :]))
-    for warning in machine.warnings:
-        print(f"paradrive: warning: {printable(warning)}", file=sys.stderr)
     reset = partial(machine.request_reset, BootReason.HOST_RESET)
     keys = HostKeys(
         {
@@ -98,14 +101,14 @@ def execute(options: argparse.Namespace) -> int:
     return verdict.exit_status
 
 
-def _machine(options: argparse.Namespace, console: Console) -> Machine:
+def _machine(options: argparse.Namespace, console: Console, models: Mapping[str, Model]) -> Machine:
     """Return the machine to run: a new one, or the saved one."""
     if options.load is None:
-        return Machine(configuration(options), console.transmit)
+        return Machine(configuration(options)._replace(models=models), console.transmit)
     for name in DESCRIBING_OPTIONS:
         if getattr(options, name) is not None:
             raise InputError(f"--{name}", "cannot be combined with --load: the saved guest has its own")
-    machine = Machine.load(options.load, console.transmit, engine=options.engine)
+    machine = Machine.load(options.load, console.transmit, engine=options.engine, models=models)
     for name, wanted, saved in (
         ("machine", options.machine, machine.name),
         ("cpu", options.cpu, machine.cpu_model.name),
@@ -113,6 +116,15 @@ def _machine(options: argparse.Namespace, console: Console) -> Machine:
         if wanted not in (None, saved):
             raise InputError(f"--{name}", f"is {wanted}, but the saved guest has {saved}")
     return machine
+
+
+def _models_without_a_node(models: Mapping[str, Model], machine: Machine) -> Iterator[str]:
+    """Yield a warning for each device of the user's that the machine has not got."""
+    present = {type(device) for device in machine.devices.values()}
+    for model in dict.fromkeys(models.values()):
+        if model not in present:
+            keys = " or ".join(key for key in models if models[key] is model)
+            yield f"--device: no node that is enabled and has registers is {keys}"
 
 
 class _Saving:

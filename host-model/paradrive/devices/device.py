@@ -259,7 +259,17 @@ class Device:
         if not 1 <= version <= self.state_version:
             known = f"this model understands 1 to {self.state_version}"
             raise ValueError(f"{self.name}: saved state has version {version}, {known}")
+        if version < self.state_version:
+            state = self.upgrade(deepcopy(dict(state)), version)
         self._settled(lambda: self._load_declarations(state))
+
+    def upgrade(self, state: State, version: int) -> State:
+        """Return a state that an older model has saved as this one would have saved it.
+
+        A subclass may rename or convert what has changed since ``version``; the state is its own. What is
+        not in it gets its power-on value.
+        """
+        return state
 
     def _load_declarations(self, state: Mapping[str, object]) -> None:
         variable = {name: one for name, one in self.declarations.items() if not one.is_constant}

@@ -19,7 +19,8 @@ from paradrive.devices.pvpanic import Pvpanic
 from paradrive.devicetree.fdt import DeviceTreeError
 from paradrive.devicetree.node import Region
 from paradrive.host.inputs import InputError
-from paradrive.machine.device_models import by_compatible, find_model
+from paradrive.machine.device_models import by_compatible, find_model, names_of
+from paradrive.machine.named_models import describe_error, installed_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -116,9 +117,10 @@ def populate(
 ) -> dict[str, Device]:
     """Build the tree's devices, map them where it says, and return them by the paths of their nodes.
 
-    ``models`` come before the board's own. The tree may be wrong. A device is left out, with a warning, where
-    the tree does not describe it well enough, and where something else answers already. Of several nodes
-    with one path, the second is entered as "path#1", and so on, as Linux names them in /sys.
+    ``models`` come before the board's own, and what installed packages have behind. The tree may be wrong. A
+    device is left out, with a warning, where the tree does not describe it well enough, and where something
+    else answers already. Of several nodes with one path, the second is entered as "path#1", and so on, as
+    Linux names them in /sys. Raises InputError where a model cannot be made.
     """
     if board.root_compatible not in tree.root.compatible:
         wiring.warn(f"/: is not compatible with {board.root_compatible}, as {board.name} is")
@@ -164,13 +166,13 @@ class _Builder:
 
     def create(self, node: Node) -> Device:
         """Return a new device, mapped and with its services."""
-        model = find_model(self._tree, node, self._models)
+        model = find_model(self._tree, node, self._models) or installed_model(names_of(self._tree, node))
         if model is None:
             raise node.error(f"{self._board.name} has no model of {', '.join(node.compatible)!r:.200}")
         regions = node.register_regions()
         if not regions:
             raise node.error("has no reg")
-        device = model()
+        device = self._made_by(model, node)
         if isinstance(device, Mpic):
             self._wiring.add_interrupt_controller(node, device)
         places = self._places(device, node, regions)
@@ -178,6 +180,13 @@ class _Builder:
         for key, (address, size) in places.items():
             self._bus.map_device(address, size, device, key)
         return device
+
+    def _made_by(self, model: Model, node: Node) -> Device:
+        try:
+            return model()
+        except Exception as error:
+            name = f"{model.__module__}:{getattr(model, '__qualname__', model)}"
+            raise InputError(node.path, f"its model {name}: {describe_error(error)}") from error
 
     def _places(self, device: Device, node: Node, regions: list[Region]) -> dict[RegionKey, Region]:
         """Return where each region of the device is, by its key.

@@ -29,10 +29,11 @@ def by_compatible(classes: Iterable[type[Device]]) -> dict[str, Model]:
 
 def find_model(tree: DeviceTree, node: Node, models: Mapping[str, Model]) -> Model | None:
     """Return what models the node, None where nothing does; what is said of it alone goes first."""
-    return next((models[name] for name in _names(tree, node) if name in models), None)
+    return next((models[name] for name in names_of(tree, node) if name in models), None)
 
 
-def _names(tree: DeviceTree, node: Node) -> Iterator[str]:
+def names_of(tree: DeviceTree, node: Node) -> Iterator[str]:
+    """Yield the names by which a node's model can be known, what is said of it alone first."""
     yield node.path
     yield from tree.aliases_of(node)
     yield from node.strings(MODEL_PROPERTY)

@@ -203,8 +203,9 @@ class Machine(RunLoop):
     ) -> Machine:
         """Return a machine that continues where one was saved, in whichever process and with either engine.
 
-        ``models`` are device models besides the board's, as then. Raises InputError when the file is damaged,
-        newer than this version, or of a machine that cannot be made here.
+        ``models`` are device models besides the board's, by what they model, or by whatever names where the
+        file names the same classes. Nothing is imported because a file says so. Raises InputError when the
+        file is damaged, newer than this version, or of a machine that cannot be made here.
         """
         from paradrive.machine import saved_machine
 

@@ -158,13 +158,18 @@ def load(
     """Return the machine that has been saved; `Machine.load` tells the rest."""
     contents = read(path)
     configuration = _configuration(path, contents, engine, models)
+    state = parse_object(path, "state", _bounded_state(path, contents.parts))
+    classes = state.get("classes")
+    classes = classes if isinstance(classes, dict) else {}  # files of earlier versions have none
+    configuration = configuration._replace(models={**_models_of_classes(classes, models), **models})
     # Before the machine enters its own: RAM in the file is the difference from the images at their places.
     initrd_start = configuration.tree.chosen().cells("linux,initrd-start")
     machine = Machine(configuration, transmit)
     try:
         if machine.images.initrd and initrd_start != (machine.images.initrd.address,):
             raise ValueError("its initrd is not where this version of paradrive puts it")
-        _continue(machine, path, contents.parts)
+        _check_classes(machine, classes, models)
+        _continue(machine, state, contents.parts)
     except ValueError as error:
         machine.destroy()
         # What it quotes of the file may be of any length, and on several lines.
@@ -214,11 +219,36 @@ def _configuration(
     )
 
 
-def _continue(machine: Machine, path: str, parts: Mapping[str, bytes]) -> None:
-    """Give a new machine the state in a file; ValueError or InputError when the file does not have it."""
+def _bounded_state(path: str, parts: Mapping[str, bytes]) -> bytes:
     if len(parts["state"]) > MAX_STATE_SIZE:
         raise InputError(path, "damaged: the state is too large")
-    state = parse_object(path, "state", parts["state"])
+    return parts["state"]
+
+
+def _models_of_classes(classes: Mapping[str, object], models: Mapping[str, Model]) -> dict[str, Model]:
+    """Return the user's models by the paths of the nodes of which a file says that they are of their classes.
+
+    A class that only the file names is not looked for.
+    """
+    named = {
+        f"{model.__module__}:{model.__qualname__}": model
+        for model in models.values()
+        if isinstance(model, type)
+    }
+    return {node: named[name] for node, name in classes.items() if isinstance(name, str) and name in named}
+
+
+def _check_classes(machine: Machine, classes: Mapping[str, object], models: Mapping[str, Model]) -> None:
+    """Raise ValueError where a device was of somebody's own class, and is none that the user names here."""
+    for node, name in classes.items():
+        device = machine.devices.get(node)
+        own = str(name).partition(".")[0] != __name__.partition(".")[0]
+        if own and (device is None or (_class_name(device) != name and type(device) not in models.values())):
+            raise ValueError(f"its device {node} is a {name!r:.80}, which is not given (--device)")
+
+
+def _continue(machine: Machine, state: Mapping[str, object], parts: Mapping[str, bytes]) -> None:
+    """Give a new machine the state in a file; ValueError when the file does not have it."""
     pages = _saved_pages(parts)
     for number in pages:
         if machine.bus.memory_at(number * PAGE_SIZE) is None:
@@ -231,7 +261,7 @@ def _continue(machine: Machine, path: str, parts: Mapping[str, bytes]) -> None:
     except ValueError as error:
         raise ValueError(f"{machine.cpu_model.name}: {error}") from None
     devices = _with_bytes(_object(state, "devices"), _saved_blobs(parts, state.get("blobs", [])))
-    _load_devices(machine, _object({"devices": devices}, "devices"), state.get("classes"))
+    _load_devices(machine, _object({"devices": devices}, "devices"))
     machine.progress = _progress(_object(state, "progress"), _boot_reason(state))
 
 
@@ -245,13 +275,11 @@ def _boot_reason(state: Mapping[str, object]) -> BootReason:
     return BootReason(reason)
 
 
-def _load_devices(machine: Machine, states: dict[str, object], classes: object) -> None:
+def _load_devices(machine: Machine, states: dict[str, object]) -> None:
     """Load the devices, interrupt controller first; one that was not there then stays as after power-on."""
     for node in states:
         if node not in machine.devices:
-            known = classes.get(node) if isinstance(classes, dict) else None
-            model = f"; its class is {known!r:.80}" if known else ""
-            raise ValueError(f"it has a device {node}, of which there is no model here{model}")
+            raise ValueError(f"it has a device {node}, of which there is no model here")
     for node, device in machine.devices.items():
         if node in states:
             device.load(_object(states, node))

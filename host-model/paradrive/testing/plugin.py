@@ -17,7 +17,9 @@ directory of the test or one that the ini option ``paradrive_dts_path`` names. `
 loaded, too; their names are relative to the test's directory. ``boot`` makes guests that have yet to boot.
 
 A device model is a class that says what it is ``compatible`` with. The classes which a test's file defines or
-imports are for the tests of that file.
+imports are for the tests of that file; those that the option ``--paradrive-device`` or the ini option
+``paradrive_devices`` names, as ``module:Class`` or ``KEY=module:Class``, are for all. What the
+marker's ``models=`` says goes first: a list of classes or such names, or a dict by what they model.
 
 The files of the guest come from the options ``--paradrive-kernel``, ``--paradrive-initrd`` and
 ``--paradrive-dtb``, or from a fixture ``guest_files`` of the project's own. ``--paradrive-module`` names a
@@ -31,25 +33,30 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from paradrive.host.inputs import InputError
 from paradrive.host.printable import printable_lines
+from paradrive.machine.named_models import named_models
 from paradrive.testing import report as guest_report
 from paradrive.testing.booted import BootedGuest, Recipe
 from paradrive.testing.guest import Guest, GuestFiles
-from paradrive.testing.models import models_of_module
+from paradrive.testing.models import as_models, models_of_module
 from paradrive.testing.trees import TreeError, find_tree, tree_blob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from paradrive.devices.pvctl import Pvctl
+    from paradrive.machine.device_models import Model
 
 _FILES = ("kernel", "initrd", "dtb")
 _DTS_PATH = "paradrive_dts_path"
+_DEVICES = "paradrive_devices"
 #: Guests that stay booted for further tests, some 50 MiB each; the one used least recently makes room.
 MAX_BOOTED = 16
 
 _GUESTS = pytest.StashKey[list[Guest]]()
 _GUEST = pytest.StashKey[BootedGuest]()
+_MODELS = pytest.StashKey[dict[str, "Model"]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,12 +66,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(f"--paradrive-{name}", type=Path, metavar="FILE", help=f"the guest's {name}")
     help_module = "a module of the guest, with debugging information"
     group.addoption("--paradrive-module", type=Path, metavar="FILE", action="append", help=help_module)
+    help_device = "a device of your own, as [KEY=]MODULE:CLASS; any number of times"
+    group.addoption("--paradrive-device", metavar="DEVICE", action="append", default=[], help=help_device)
+    parser.addini(
+        _DEVICES, "devices of your own, as [KEY=]MODULE:CLASS, a line each", type="linelist", default=[]
+    )
     parser.addini(_DTS_PATH, "directories of device tree sources", type="paths", default=[])
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker, and import the devices that the user names."""
     config.addinivalue_line("markers", "guest(dtb, append, modules, ...): what the fixture guest has to be")
+    try:
+        config.stash[_MODELS] = {
+            **named_models(config.getini(_DEVICES), _DEVICES, str(config.rootpath)),
+            **named_models(
+                config.getoption("paradrive_device"), "--paradrive-device", str(config.invocation_params.dir)
+            ),
+        }
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +108,7 @@ def boot(request: pytest.FixtureRequest, guest_files: GuestFiles) -> Iterator[Ca
     guests = request.node.stash[_GUESTS] = []
 
     def make(files: GuestFiles = guest_files, **options: Any) -> Guest:
-        models = models_of_module(request.module) | options.pop("models", {})
+        models = _models(request, options.pop("models", {}))
         guest = Guest(files, models=models, **options)
         guests.append(guest)
         return guest
@@ -138,6 +159,12 @@ def pvctl(guest: BootedGuest) -> Pvctl:
     return guest.pvctl
 
 
+def _models(request: pytest.FixtureRequest, wanted: Any) -> dict[str, Model]:
+    """Return the models of a test's guest: those of the user, of the test's file, and of the test itself."""
+    own = as_models(wanted, str(request.path.parent))
+    return request.config.stash[_MODELS] | models_of_module(request.module) | own
+
+
 def _recipe(request: pytest.FixtureRequest, files: GuestFiles) -> Recipe:
     """Return what the nearest marker says; a usage error where it cannot be."""
     marker = request.node.get_closest_marker("guest")
@@ -149,10 +176,10 @@ def _recipe(request: pytest.FixtureRequest, files: GuestFiles) -> Recipe:
             directories = [here, *request.config.getini(_DTS_PATH)]
             wanted["tree"] = tree_blob(find_tree(dtb, directories), directories)
         wanted["modules"] = tuple(here / module for module in wanted.get("modules", ()))
-        models = models_of_module(request.module) | dict(wanted.get("models", {}))
+        models = _models(request, wanted.get("models", {}))
         wanted["models"] = tuple(sorted(models.items(), key=lambda model: model[0]))
         return Recipe(files, **wanted)
-    except (TreeError, TypeError) as error:
+    except (TreeError, TypeError, InputError) as error:
         raise pytest.UsageError(f"{request.node.nodeid}: marker guest: {error}") from None
 
 

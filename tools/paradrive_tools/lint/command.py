@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive_tools import exit_status
-from paradrive_tools.options import DEFAULT_CPU
+from paradrive_tools.options import DEFAULT_CPU, add_device_option
 
 if TYPE_CHECKING:
     import argparse
@@ -55,6 +55,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="NAME",
         help="e500v2 (default) or e500mc; for --module and --config",
     )
+    add_device_option(command)
     add("--format", choices=("text", "json", "sarif"), default="text", help="default: text")
     add("--explain", metavar="RULE", help="print the page of a rule")
     add("--list-rules", action="store_true", help="list all rules")

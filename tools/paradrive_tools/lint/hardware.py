@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from paradrive.cpu.clock import Clock
@@ -15,14 +16,19 @@ from paradrive.machine.essentials import create_memory
 from paradrive.machine.wiring import Surroundings, Wiring
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from paradrive.devicetree.node import DeviceTree
     from paradrive.machine.board import Board
+    from paradrive.machine.device_models import Model
 
 
 class Hardware:
-    """The physical address space of the machine that a board makes of a tree."""
+    """The physical address space of the machine that a board makes of a tree, with the models of a user."""
 
-    def __init__(self, board: Board, tree: DeviceTree) -> None:
+    def __init__(
+        self, board: Board, tree: DeviceTree, models: Mapping[str, Model] = MappingProxyType({})
+    ) -> None:
         def ignore(warning: str) -> None:
             """What the machine complains of, the rules do in their own words."""
 
@@ -36,7 +42,7 @@ class Hardware:
             host=lambda device: NoHost(),
         )
         self._memories = create_memory(tree, None, self._bus, ignore)
-        populate(board, tree, Wiring(surroundings, ignore))
+        populate(board, tree, Wiring(surroundings, ignore), models)
 
     def read(self, address: int) -> int:
         """Return the big-endian 32-bit word that a driver reads at a physical address, aligned or not.

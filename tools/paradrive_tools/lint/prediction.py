@@ -44,7 +44,7 @@ def predict(subject: Subject) -> Prediction:
             interrupts.map(node)
         driver = Driver(
             tree,
-            Hardware(subject.board, subject.tree),
+            Hardware(subject.board, subject.tree, subject.models),
             Claims(tree, built_in.serial_ports),
             interrupts,
             unshared={subject.interrupts.error_source},

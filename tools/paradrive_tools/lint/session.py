@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devicetree.fdt import DeviceTreeError
@@ -23,14 +24,15 @@ from paradrive_tools.lint.pages import all_pages, page_of
 from paradrive_tools.lint.report import Expectation, Report
 from paradrive_tools.lint.source import Source, read_tree
 from paradrive_tools.lint.subject import Subject
-from paradrive_tools.options import DEFAULT_MACHINE
+from paradrive_tools.options import DEFAULT_MACHINE, device_models
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from paradrive.machine.board import Board
+    from paradrive.machine.device_models import Model
     from paradrive_tools.lint.configuration import Configuration
     from paradrive_tools.lint.kernel import Kernel
     from paradrive_tools.lint.module import Module
@@ -47,6 +49,7 @@ class Companions(NamedTuple):
     module: Module | None = None
     kernel: Kernel | None = None
     configuration: Configuration | None = None
+    models: Mapping[str, Model] = MappingProxyType({})
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -89,8 +92,9 @@ def _read_ahead(names: Sequence[str], include: Sequence[str]) -> Iterator[Future
 def _companions(options: argparse.Namespace) -> Companions:
     board = board_named(options.machine) if options.machine is not None else None
     cpu_named(options.cpu)
+    models = device_models(options)
     if options.module is None and options.config is None:
-        return Companions(board)
+        return Companions(board, models=models)
     from paradrive_tools.guest_build import BuildError
     from paradrive_tools.guest_build.kernel import ensure_kernel
     from paradrive_tools.lint.configuration import read_configuration
@@ -103,7 +107,7 @@ def _companions(options: argparse.Namespace) -> Companions:
         configuration = read_configuration(options.config, directory) if options.config is not None else None
     except BuildError as error:
         raise InputError("kernel", str(error)) from None
-    return Companions(board, module, Kernel(directory), configuration)
+    return Companions(board, module, Kernel(directory), configuration, models)
 
 
 def report_on(source: Source, companions: Companions) -> Report:
@@ -130,6 +134,7 @@ def report_on(source: Source, companions: Companions) -> Report:
         module=companions.module,
         kernel=companions.kernel,
         configuration=companions.configuration,
+        models=companions.models,
     )
     findings = tuple(lint(subject))
     prediction = subject.prediction

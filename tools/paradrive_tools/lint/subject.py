@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from paradrive.devices.pvctl import Pvctl
@@ -14,10 +15,11 @@ from paradrive_tools.lint.prediction import Prediction, predict
 from paradrive_tools.lint.pvctl_driver import has_guts_reset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from paradrive.devicetree.node import DeviceTree, Node
     from paradrive.machine.board import Board
+    from paradrive.machine.device_models import Model
     from paradrive_tools.lint.configuration import Configuration
     from paradrive_tools.lint.finding import Finding
     from paradrive_tools.lint.kernel import Kernel
@@ -32,7 +34,8 @@ class Subject:
     ``name`` is what it is called in findings; ``source_map`` tells where in the sources its nodes are, empty
     for a blob; ``compiler_findings`` are what dtc said when it compiled the source, None for a blob.
     ``module`` is the driver to go with the tree, ``kernel`` the one that boots with it, ``configuration`` the
-    one that the driver is to be built with; None where it is not given, and nothing is said of it.
+    one that the driver is to be built with; None where it is not given, and nothing is said of it. ``models``
+    are device models besides the board's.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Subject:
         module: Module | None = None,
         kernel: Kernel | None = None,
         configuration: Configuration | None = None,
+        models: Mapping[str, Model] = MappingProxyType({}),
     ) -> None:
         self.name = name
         self.blob = blob
@@ -57,6 +61,7 @@ class Subject:
         self.module = module
         self.kernel = kernel
         self.configuration = configuration
+        self.models = models
 
     @cached_property
     def linux(self) -> LinuxTree:
