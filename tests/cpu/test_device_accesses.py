@@ -22,9 +22,10 @@ from bare_core import (
 )
 from paradrive.cpu.mmu import TlbEntry
 from paradrive.cpu.vcpu import RunExit
+from paradrive.devices.ram import Ram
 from paradrive.isa import spr
 
-EXTERNAL, DECREMENTER = 4, 10
+EXTERNAL, DECREMENTER, DATA_TLB_ERROR = 4, 10, 13
 
 
 @pytest.mark.parametrize(
@@ -361,3 +362,37 @@ def test_device_that_raises_leaves_a_core_that_can_be_restored(core: BareCore) -
     core.vcpu.run(3)
     check_done(core, DEVICE)
     assert core.gpr[6] == 1
+
+
+@pytest.mark.parametrize("is_unmapped", [False, True])
+def test_load_across_into_ram_is_one_access_although_the_device_takes_the_ram_away(
+    core: BareCore, is_unmapped: bool
+) -> None:
+    second = Ram(0x100000, PAGE)
+    second.contents[:4] = b"\x55" * 4
+    core.bus.memories.append(second)
+    core.vcpu.mmu.tlb1[2] = TlbEntry(epn=DEVICE + PAGE, rpn=second.base)
+    begin(core, insn("lwz", rT=5, rA=4), warm=True)
+    core.gpr[4] = DEVICE + PAGE - 2
+
+    def take_away() -> None:
+        if second in core.bus.memories:
+            core.bus.memories.remove(second)
+            core.vcpu.memory_changed()
+
+    core.bus.on_access = take_away if is_unmapped else lambda: None
+    core.vcpu.run(2)
+    assert core.gpr[5] == 0x84845555
+    assert [address for address, _, _ in core.bus.accesses] == [
+        DEVICE_PHYSICAL + PAGE - 2,
+        DEVICE_PHYSICAL + PAGE - 1,
+    ]
+
+
+def test_load_across_into_a_page_that_is_not_mapped_does_not_ask_the_device(core: BareCore) -> None:
+    begin(core, insn("lwz", rT=5, rA=4), warm=True)
+    core.gpr[4] = DEVICE + PAGE - 2
+    core.vcpu.run(2)
+    assert core.interrupt == DATA_TLB_ERROR
+    assert core.spr[spr.DEAR] == DEVICE + PAGE
+    assert core.bus.accesses == []

@@ -207,6 +207,8 @@ class Core:
             self.page_at(second, access)
 
     def _load_across_pages(self, address: int, size: int) -> int:
+        # Both pages must accept the load before a device in the first is asked: it shall be asked once.
+        self.require_pages(address, size, Access.READ)
         value = 0
         for offset in range(size):
             value = value << 8 | self.load((address + offset) & 0xFFFFFFFF, 1)
