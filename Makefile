@@ -32,29 +32,29 @@ test: kernel ## Run the test suite (PYTEST_ARGS=)
 
 suites: $(SETUP) ## Run the kernel's own test suites here and on QEMU (SUITES=); writes build/suites.json
 	@$(if $(findstring 6.1,$(or $(SUITES),6.1)),tools/setup.sh linux-source-6.1)
-	@$(PYTHON) -m paradrive_tools.suites $(SUITES)
+	@$(PYTHON) -m paradrive_dev.suites $(SUITES)
 
 fuzz-state: $(SETUP) ## Load 10,000 damaged and forged files of saved guests
-	@$(PYTHON) -m paradrive_tools.fuzz_state
+	@$(PYTHON) -m paradrive_dev.fuzz_state
 
 fuzz-dt: kernel ## Damage device trees (FUZZ_SECONDS=), boot generated ones (FUZZ_TREES=); writes build/agreement.json
-	@$(PYTHON) -m paradrive_tools.lint.fuzz_blobs --seconds $(FUZZ_SECONDS)
-	@$(PYTHON) -m paradrive_tools.agreement --count $(FUZZ_TREES)
+	@$(PYTHON) -m paradrive_dev.fuzz_blobs --seconds $(FUZZ_SECONDS)
+	@$(PYTHON) -m paradrive_dev.agreement --count $(FUZZ_TREES)
 
 check: kernel ## Check the sources: Python, driver, device trees, bindings
-	@$(PYTHON) -m paradrive_tools.source_checks $(CPU)
+	@$(PYTHON) -m paradrive_dev.source_checks $(CPU)
 
 bench: $(SETUP) ## Measure against QEMU; writes build/bench.json
-	@.venv/bin/paradrive bench
+	@$(PYTHON) -m paradrive_dev bench
 
 docs: $(SETUP) ## Write docs/devices.md from the register maps
-	@$(PYTHON) -m paradrive_tools.device_docs
+	@$(PYTHON) -m paradrive_dev.device_docs
 
 fidelity: $(SETUP) ## Compare every user-mode instruction with QEMU; writes build/fidelity.json
-	@.venv/bin/paradrive fidelity
+	@$(PYTHON) -m paradrive_dev fidelity
 
 patches: $(SETUP) ## Make the series for Linux, apply and build it; writes build/patches
-	@$(PYTHON) -m paradrive_tools.patches
+	@$(PYTHON) -m paradrive_dev.patches
 
 kernel: $(SETUP) ## Build what the guest boots: kernel, driver, initramfs, device tree (CPU=)
 	@$(PYTHON) -m paradrive_tools.guest_build $(CPU)

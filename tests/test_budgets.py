@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PACKAGES = ("host-model/paradrive", "tools/paradrive_tools")
+PACKAGES = ("host-model/paradrive", "tools/paradrive_tools", "tools/paradrive_dev")
 #: What tells how much of a budget is used up; a loop must look at one of these.
 MEASURES = {"instructions", "spent"}
 #: What is called ``run`` and runs no guest.

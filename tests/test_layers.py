@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from setuptools import find_packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / "host-model" / "paradrive"
 PRODUCT_TOOLS = CHECKOUT / "tools" / "paradrive_tools"
+#: Not installed with the product.
+DEVELOPMENT_TOOLS = "paradrive_dev"
 #: Each layer may import from itself and from those before it.
 LAYERS = ("host", "isa", "cpu", "devicetree", "devices", "machine", "guest", "testing")
 
@@ -37,7 +41,7 @@ def forbidden_imports(layer: str, source: str) -> list[str]:
     for name in imported_names(source):
         package, _, rest = name.partition(".")
         outside = package == "paradrive" and rest.partition(".")[0] not in ("", "__version__", *allowed)
-        if outside or package in ("", "paradrive_tools") or is_import_at_will(name):
+        if outside or package in ("", "paradrive_tools", DEVELOPMENT_TOOLS) or is_import_at_will(name):
             forbidden.append(name)
     return forbidden
 
@@ -72,6 +76,7 @@ def test_every_package_of_the_host_model_is_a_layer() -> None:
         "from .. import machine",
         "import paradrive_tools.run",
         "from paradrive_tools import run",
+        "from paradrive_dev import bench",
         "import importlib",
     ],
 )
@@ -90,6 +95,28 @@ def test_an_import_against_the_order_is_found(statement: str) -> None:
 )
 def test_an_import_in_the_order_is_allowed(statement: str) -> None:
     assert forbidden_imports("devices", statement) == []
+
+
+def test_the_users_tools_import_none_of_the_developers() -> None:
+    files = sorted(PRODUCT_TOOLS.rglob("*.py"))
+    assert files
+    names = {file: list(imported_names(file.read_text(encoding="utf-8"))) for file in files}
+    found = {file.name for file in files if any(re.match(rf"{DEVELOPMENT_TOOLS}\b", n) for n in names[file])}
+    assert found == set()
+
+
+def test_all_packages_are_installed_but_the_developers() -> None:
+    settings = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    finding = settings["tool"]["setuptools"]["packages"]["find"]
+    found = {
+        name for place in finding["where"] for name in find_packages(CHECKOUT / place, (), finding["include"])
+    }
+    present = {
+        ".".join(file.parent.relative_to(CHECKOUT / place).parts)
+        for place in finding["where"]
+        for file in (CHECKOUT / place).rglob("__init__.py")
+    }
+    assert found == {name for name in present if name.partition(".")[0] != DEVELOPMENT_TOOLS} < present
 
 
 def test_only_one_module_of_the_product_starts_child_processes() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``paradrive fidelity`` as a command: its report, what it keeps, its exit status, and its documentation."""
+"""``make fidelity`` as a command: its report, what it keeps, its exit status, and its documentation."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from paradrive.cpu import tracing
 from paradrive.cpu.models import CPU_MODELS
 from paradrive.isa import logical
 from paradrive.isa.fpscr import OX, VXIMZ, VXSNAN
-from paradrive_tools.cli import main
-from paradrive_tools.fidelity import forms, peer, session
-from paradrive_tools.fidelity.assembler import word
-from paradrive_tools.fidelity.batch import CAPACITY, Result, compared_instruction, compared_instructions
-from paradrive_tools.fidelity.case import Case, Registers
-from paradrive_tools.fidelity.comparison import Mismatch, Values
-from paradrive_tools.fidelity.differences import explanation, markdown_table
-from paradrive_tools.fidelity.errors import FidelityError
-from paradrive_tools.fidelity.layout import Layout
-from paradrive_tools.fidelity.program import SIGBUS, Program
-from paradrive_tools.fidelity.store import Store, fingerprint
+from paradrive_dev.__main__ import main
+from paradrive_dev.fidelity import forms, peer, session
+from paradrive_dev.fidelity.assembler import word
+from paradrive_dev.fidelity.batch import CAPACITY, Result, compared_instruction, compared_instructions
+from paradrive_dev.fidelity.case import Case, Registers
+from paradrive_dev.fidelity.comparison import Mismatch, Values
+from paradrive_dev.fidelity.differences import explanation, markdown_table
+from paradrive_dev.fidelity.errors import FidelityError
+from paradrive_dev.fidelity.layout import Layout
+from paradrive_dev.fidelity.program import SIGBUS, Program
+from paradrive_dev.fidelity.store import Store, fingerprint
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BATCH = session.Batch("e500v2", "srawi", 0, 60)
@@ -101,7 +101,7 @@ def test_results_of_other_sources_are_not_used(tmp_path: Path) -> None:
         "host-model/paradrive/cpu/mmu.py",
         "host-model/paradrive/cpu/compiled/memory.py",
         "host-model/paradrive/devices/ram.py",
-        "tools/paradrive_tools/fidelity/generator.py",
+        "tools/paradrive_dev/fidelity/generator.py",
     ],
 )
 def test_results_depend_on_the_text_of_what_made_them(source: str, monkeypatch: pytest.MonkeyPatch) -> None:

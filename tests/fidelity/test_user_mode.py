@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""User-mode instructions on both engines and on QEMU: a sample of what ``paradrive fidelity`` compares."""
+"""User-mode instructions on both engines and on QEMU: a sample of what ``make fidelity`` compares."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from paradrive.cpu.models import CPU_MODELS
 from paradrive.cpu.vcpu import ENGINES
 from paradrive.isa import branch, load_store, logical
 from paradrive.isa.decoder import instructions_of
-from paradrive_tools.fidelity import operands, peer
-from paradrive_tools.fidelity.batch import (
+from paradrive_dev.fidelity import operands, peer
+from paradrive_dev.fidelity.batch import (
     CAPACITY,
     Result,
     compared_instruction,
     compared_instructions,
     run_batch,
 )
-from paradrive_tools.fidelity.effects import Observer
-from paradrive_tools.fidelity.forms import SKIPPED_INSTRUCTIONS
-from paradrive_tools.fidelity.generator import Generator
-from paradrive_tools.fidelity.layout import Layout
-from paradrive_tools.fidelity.model import run_program
-from paradrive_tools.fidelity.program import assemble
+from paradrive_dev.fidelity.effects import Observer
+from paradrive_dev.fidelity.forms import SKIPPED_INSTRUCTIONS
+from paradrive_dev.fidelity.generator import Generator
+from paradrive_dev.fidelity.layout import Layout
+from paradrive_dev.fidelity.model import run_program
+from paradrive_dev.fidelity.program import assemble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

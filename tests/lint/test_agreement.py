@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 
 from paradrive.devicetree.node import DeviceTree
-from paradrive_tools.agreement.comparison import Comparison, Disagreement, subject_of
-from paradrive_tools.agreement.reality import Observation
-from paradrive_tools.agreement.search import DisagreementError, search
-from paradrive_tools.agreement.variants import good_blobs
+from paradrive_dev.agreement.comparison import Comparison, Disagreement, subject_of
+from paradrive_dev.agreement.reality import Observation
+from paradrive_dev.agreement.search import DisagreementError, search
+from paradrive_dev.agreement.variants import good_blobs
 from paradrive_tools.guest_build.trees import ensure_tree
 
 #: Fixed, so that a failure comes again; make fuzz-dt draws others.
@@ -32,7 +32,7 @@ def test_a_disagreement_is_shrunk_to_the_one_change_that_matters(monkeypatch: py
         found = [Disagreement(PVCTL, "bound", "not populated")] if surprise else []
         return Comparison(subject_of(blob), Observation({}, None, ""), found)
 
-    monkeypatch.setattr("paradrive_tools.agreement.search.compare", mistaken)
+    monkeypatch.setattr("paradrive_dev.agreement.search.compare", mistaken)
     good = ensure_tree("ppce500").read_bytes()
     with pytest.raises(DisagreementError, match=r"bound.*not populated") as raised:
         search([good], 500, 0)

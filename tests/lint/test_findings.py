@@ -11,7 +11,7 @@ import pytest
 from paradrive.devicetree.fdt import DeviceTreeError
 from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
-from paradrive_tools.agreement.variants import variants
+from paradrive_dev.agreement.variants import variants
 from paradrive_tools.lint import dtc, limits
 from paradrive_tools.lint import lint as lint_module
 from paradrive_tools.lint.finding import Finding, Location, Severity

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from paradrive_tools.agreement.variants import VARIANTS, Variant, variants
+from paradrive_dev.agreement.variants import VARIANTS, Variant, variants
 from paradrive_tools.lint.lint import all_rules
 from paradrive_tools.lint.session import Companions, report_on
 from paradrive_tools.lint.source import read_tree

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from paradrive_tools.agreement.comparison import compare
-from paradrive_tools.agreement.variants import VARIANTS, Variant, variants
+from paradrive_dev.agreement.comparison import compare
+from paradrive_dev.agreement.variants import VARIANTS, Variant, variants
 from paradrive_tools.lint.linux.outcome import BOUND, probe_fails
 
 ALL = variants()

@@ -22,7 +22,7 @@ from paradrive.machine import saved_machine, state_file
 from paradrive.machine.boot import Initrd
 from paradrive.machine.machine import Machine
 from paradrive.machine.outcome import PoweredOff
-from paradrive_tools import fuzz_state
+from paradrive_dev import fuzz_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable

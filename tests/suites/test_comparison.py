@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from paradrive_tools.suites.comparison import Difference, compare
-from paradrive_tools.suites.explanations import EXPLANATIONS, Explanation
+from paradrive_dev.suites.comparison import Difference, compare
+from paradrive_dev.suites.explanations import EXPLANATIONS, Explanation
 
 CONSOLE = """\
 [    0.000000] Linux version 6.12

@@ -4,7 +4,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paradrive_tools.suites.console import Case, Result, read_console
+from paradrive_dev.suites.console import Case, Result, read_console
 
 PASSED, FAILED, SKIPPED = Result.PASSED, Result.FAILED, Result.SKIPPED
 

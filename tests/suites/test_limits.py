@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from paradrive_tools.suites import emulators
-from paradrive_tools.suites.emulators import SuiteError, run_limited
+from paradrive_dev.suites import emulators
+from paradrive_dev.suites.emulators import SuiteError, run_limited
 
 START = """
 import sys
-from paradrive_tools.suites.emulators import run_limited
+from paradrive_dev.suites.emulators import run_limited
 run_limited(["sh", "-c", 'echo $$ >"$0.new"; mv "$0.new" "$0"; exec sleep 100', sys.argv[1]], 100, 0)
 """
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from paradrive_dev.suites.comparison import compare
+from paradrive_dev.suites.emulators import Run, run_model, run_qemu
+from paradrive_dev.suites.guest import SuiteGuest, ensure_suite_guest
+from paradrive_dev.suites.matrix import SUITES
 from paradrive_tools.guest_build import BuildError
-from paradrive_tools.suites.comparison import compare
-from paradrive_tools.suites.emulators import Run, run_model, run_qemu
-from paradrive_tools.suites.guest import SuiteGuest, ensure_suite_guest
-from paradrive_tools.suites.matrix import SUITES
 
 if TYPE_CHECKING:
     from pathlib import Path

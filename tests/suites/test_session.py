@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from paradrive_dev.suites import session, store
+from paradrive_dev.suites.emulators import Run, SuiteError
+from paradrive_dev.suites.guest import SuiteGuest
+from paradrive_dev.suites.matrix import SUITES, Suite
+from paradrive_dev.suites.session import execute, run_suite
+from paradrive_dev.suites.store import Store
 from paradrive_tools.guest_build.configuration import KernelConfiguration
-from paradrive_tools.suites import session, store
-from paradrive_tools.suites.emulators import Run, SuiteError
-from paradrive_tools.suites.guest import SuiteGuest
-from paradrive_tools.suites.matrix import SUITES, Suite
-from paradrive_tools.suites.session import execute, run_suite
-from paradrive_tools.suites.store import Store
 
 SUITE = Suite("small", KernelConfiguration("e500v2"))
 

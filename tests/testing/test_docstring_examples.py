@@ -21,7 +21,7 @@ from paradrive_tools.lint import rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PACKAGES = ("host-model/paradrive", "tools/paradrive_tools")
+PACKAGES = ("host-model/paradrive", "tools/paradrive_tools", "tools/paradrive_dev")
 BLOCK = re.compile(r"(?:^ {4}.*\n\n*)+", re.MULTILINE)
 #: What tells Python from a piece of a device tree, of JSON or of output.
 PYTHON = re.compile(r"(?:import|from|class|def|with|for) .|@\w|>>> .", re.MULTILINE)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from full_disk import room_for
 
-from paradrive_tools.agreement import __main__ as command
-from paradrive_tools.agreement import comparison, search
-from paradrive_tools.agreement.comparison import Comparison, Disagreement, subject_of
-from paradrive_tools.agreement.reality import NO_DRIVER, Observation
-from paradrive_tools.agreement.search import Tally
-from paradrive_tools.agreement.variants import variants
+from paradrive_dev.agreement import __main__ as command
+from paradrive_dev.agreement import comparison, search
+from paradrive_dev.agreement.comparison import Comparison, Disagreement, subject_of
+from paradrive_dev.agreement.reality import NO_DRIVER, Observation
+from paradrive_dev.agreement.search import Tally
+from paradrive_dev.agreement.variants import variants
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.trees import ensure_tree
 from paradrive_tools.lint.linux.outcome import BOUND, OTHER_DRIVER, POPULATED

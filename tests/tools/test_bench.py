@@ -14,11 +14,12 @@ from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.cpu.user_cache import cache_directory
 from paradrive.devicetree.node import DeviceTree
 from paradrive.guest.agent_protocol import Answer, encode
-from paradrive_tools.agreement.variants import variants
-from paradrive_tools.bench import boot, compute, engine, examples, lint, mmio, process, restart, snapshot
-from paradrive_tools.bench.emulators import qemu
-from paradrive_tools.bench.figures import FIGURES, Figure, write_figures
-from paradrive_tools.bench.process import (
+from paradrive_dev.__main__ import main
+from paradrive_dev.agreement.variants import variants
+from paradrive_dev.bench import boot, compute, engine, examples, lint, mmio, process, restart, snapshot
+from paradrive_dev.bench.emulators import qemu
+from paradrive_dev.bench.figures import FIGURES, Figure, write_figures
+from paradrive_dev.bench.process import (
     BenchError,
     Program,
     Sample,
@@ -27,8 +28,7 @@ from paradrive_tools.bench.process import (
     median_seconds,
     sample,
 )
-from paradrive_tools.bench.qemu_guest import QemuGuest
-from paradrive_tools.cli import main
+from paradrive_dev.bench.qemu_guest import QemuGuest
 from paradrive_tools.guest_build import GuestFiles
 from paradrive_tools.guest_build.trees import ensure_tree
 
@@ -172,7 +172,7 @@ def test_a_run_that_fails_is_no_sample(program: Program) -> None:
 
 
 def test_a_program_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("paradrive_tools.bench.process.TIME_LIMIT", 0.1)
+    monkeypatch.setattr("paradrive_dev.bench.process.TIME_LIMIT", 0.1)
     with pytest.raises(BenchError):
         sample(python("import time; time.sleep(600)"))
 

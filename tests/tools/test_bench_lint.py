@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from paradrive_tools.agreement.variants import VARIANTS
-from paradrive_tools.bench import lint_dt_validate
-from paradrive_tools.bench.lint_dt_validate import complaints
-from paradrive_tools.bench.lint_verdicts import (
+from paradrive_dev.agreement.variants import VARIANTS
+from paradrive_dev.bench import lint_dt_validate
+from paradrive_dev.bench.lint_dt_validate import complaints
+from paradrive_dev.bench.lint_verdicts import (
     FAILS,
     caught,
     compile_trees,
@@ -17,7 +17,7 @@ from paradrive_tools.bench.lint_verdicts import (
     of_lint,
     process_schemas,
 )
-from paradrive_tools.bench.process import BenchError
+from paradrive_dev.bench.process import BenchError
 from paradrive_tools.guest_build.paths import TREE_SOURCES
 
 OWN = TREE_SOURCES / "ppce500.dts"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from paradrive.machine.board import BOARDS
-from paradrive_tools import device_docs
+from paradrive_dev import device_docs
 
 
 def test_the_document_is_up_to_date() -> None:

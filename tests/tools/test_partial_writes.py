@@ -17,10 +17,10 @@ from full_disk import room_for
 from paradrive.cpu.clock import Clock
 from paradrive.devices.bus import MmioAccess
 from paradrive.host.inputs import InputError
-from paradrive_tools import device_docs
-from paradrive_tools.bench.figures import write_figures
-from paradrive_tools.fidelity.batch import Result
-from paradrive_tools.fidelity.store import Store, write_json
+from paradrive_dev import device_docs
+from paradrive_dev.bench.figures import write_figures
+from paradrive_dev.fidelity.batch import Result
+from paradrive_dev.fidelity.store import Store, write_json
 from paradrive_tools.mmio_trace import END, HEADING, MmioTrace
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from paradrive_dev.patches import Series
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.paths import DRIVER_SOURCES
 from paradrive_tools.guest_build.upstream import Insertion
-from paradrive_tools.patches import Series
 
 if TYPE_CHECKING:
     from email.message import EmailMessage

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive_tools import source_checks
+from paradrive_dev import source_checks
 from paradrive_tools.guest_build import BuildError
 from paradrive_tools.guest_build.driver import Driver
 

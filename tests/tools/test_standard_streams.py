@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CLI = [sys.executable, "-m", "paradrive_tools.cli"]
+DEVELOPMENT = [sys.executable, "-m", "paradrive_dev"]
 #: What each command prints in a moment.
 COMMANDS = {
-    "run": "",
-    "lint": "lint --list-rules",
-    "bench": "bench --help",
-    "fidelity": "fidelity --help",
+    "run": [],
+    "lint": [*CLI, "lint", "--list-rules"],
+    "bench": [*DEVELOPMENT, "bench", "--help"],
+    "fidelity": [*DEVELOPMENT, "fidelity", "--help"],
 }
 
 
@@ -53,8 +54,7 @@ def shell(words: list[str], redirections: str, **environment: str) -> tuple[int,
 def test_output_that_is_lost_is_an_error_of_its_own(
     run_words: list[str], command: str, redirection: str
 ) -> None:
-    words = run_words if command == "run" else [*CLI, *COMMANDS[command].split()]
-    status, _, errors = shell(words, redirection)
+    status, _, errors = shell(COMMANDS[command] or run_words, redirection)
     assert status == 2
     assert errors.startswith("paradrive: error: standard output: ")
     assert errors.count("\n") == 1
@@ -79,7 +79,7 @@ def test_file_never_becomes_a_standard_stream(run_words: list[str], tmp_path: Pa
     assert shell([*run_words, "--trace-mmio", str(trace)], ">&- 2>&- <&-")[0] == 2
     lines = [line for line in trace.read_text().splitlines() if not line.startswith("#")]
     assert lines
-    assert all(len(line.split()) == 6 for line in lines)
+    assert all(len(line.split()) >= 6 for line in lines)
 
 
 def test_reader_that_has_had_enough_is_no_error(run_words: list[str]) -> None:

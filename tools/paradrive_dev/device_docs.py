@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``python -m paradrive_dev.device_docs``: write docs/devices.md from the devices' register maps."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+
+from paradrive.devices.guts import Guts
+from paradrive.devices.mpic import Mpic
+from paradrive.devices.ns16550 import Ns16550
+from paradrive.devices.pvctl import Pvctl
+from paradrive.devices.pvpanic import Pvpanic
+from paradrive.devices.register_device import RegisterDevice, describe
+from paradrive.host.inputs import InputError
+from paradrive.host.outputs import write_output
+from paradrive_tools import exit_status
+from paradrive_tools.guest_build.paths import CHECKOUT
+from paradrive_tools.process import as_process
+
+DOCUMENT = CHECKOUT / "docs" / "devices.md"
+#: In the order of the document.
+DEVICES: tuple[type[RegisterDevice], ...] = (Pvctl, Pvpanic, Ns16550, Mpic, Guts)
+
+_INTRODUCTION = """\
+<!-- SPDX-License-Identifier: GPL-2.0-or-later -->
+<!-- Written by "make docs" from host-model/paradrive/devices; change the register maps there. -->
+# Devices
+
+The registers of each device of the model, as its class declares them. Offsets and widths are in bytes,
+values are big-endian. A register may be accessed only in its width. Any other access, one to an offset
+without a register, or in a direction that the register lacks is a guest error: it is counted, reads as 0
+and changes nothing.
+
+Access is RO, RW, WO, or R/W1C: a write clears the bits in which it has ones. Where the reset value is
+"host", the host determines the value. After the meaning come the names of bits and values. NAME[4] are
+four registers; i and j count from 0.
+"""
+
+
+def document() -> str:
+    """Return the whole document in Markdown."""
+    return "\n".join([_INTRODUCTION, *map(section, DEVICES)])
+
+
+def section(device: type[RegisterDevice]) -> str:
+    """Return the section of one device: what it is, in the words of its file, and its registers."""
+    module = inspect.getmodule(device)
+    about = inspect.getdoc(module) or ""
+    file = f"host-model/{device.__module__.replace('.', '/')}.py"
+    compatible = ", ".join(f'`"{name}"`' for name in device.compatible)
+    return (
+        f"## {device.__name__}\n\nCompatible: {compatible}. Source: [{file}](../{file}).\n\n"
+        f"{about}\n\n{describe(device)}"
+    )
+
+
+def main() -> int:
+    """Write the document; return the exit status."""
+    try:
+        write_output(str(DOCUMENT), [document().encode()])
+    except InputError as error:
+        print(f"paradrive: error: {error}", file=sys.stderr)
+        return exit_status.BAD_INPUT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(as_process(main))
