@@ -10,7 +10,7 @@ from run_command import PRINT_STRING
 
 from paradrive.cpu.clock import Clock
 from paradrive.devices.bus import MmioAccess
-from paradrive_tools.mmio_trace import MmioTrace
+from paradrive_tools.run.mmio_trace import MmioTrace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

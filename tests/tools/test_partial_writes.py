@@ -21,7 +21,7 @@ from paradrive_dev import device_docs
 from paradrive_dev.bench.figures import write_figures
 from paradrive_dev.fidelity.batch import Result
 from paradrive_dev.fidelity.store import Store, write_json
-from paradrive_tools.mmio_trace import END, HEADING, MmioTrace
+from paradrive_tools.run.mmio_trace import END, HEADING, MmioTrace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

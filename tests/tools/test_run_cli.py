@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from run_command import PRINT_STRING
 
-from paradrive_tools import session
 from paradrive_tools.cli import main
+from paradrive_tools.run import session
 
 if TYPE_CHECKING:
     import argparse
@@ -349,7 +349,7 @@ def test_ctrl_c_before_the_guest_runs_ends_cleanly(run: Run, monkeypatch: pytest
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("paradrive_tools.session.Machine", interrupt)
+    monkeypatch.setattr("paradrive_tools.run.session.Machine", interrupt)
     assert run("b .") == (130, "", "paradrive: interrupted\n")
 
 

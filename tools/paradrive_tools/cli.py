@@ -9,9 +9,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from paradrive_tools import command_line, run
+from paradrive_tools import command_line
 from paradrive_tools.lint import command as lint
 from paradrive_tools.process import as_process
+from paradrive_tools.run import command as run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,7 @@ from paradrive_dev.bench.emulators import (
 from paradrive_dev.bench.process import alternate, median_seconds
 from paradrive_tools.guest_build import ensure_guest
 from paradrive_tools.guest_build.paths import BUILD
-from paradrive_tools.run import EXIT_ENDED
+from paradrive_tools.run.terms import EXIT_ENDED
 
 if TYPE_CHECKING:
     from pathlib import Path

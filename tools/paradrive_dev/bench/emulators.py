@@ -12,7 +12,7 @@ from pathlib import Path
 from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import read_input
 from paradrive_dev.bench.process import BenchError, Program, sample
-from paradrive_tools.run import EXIT_RESET_LIMIT
+from paradrive_tools.run.terms import EXIT_RESET_LIMIT
 
 CPU = "e500v2"
 QEMU = "qemu-system-ppc"

@@ -26,7 +26,7 @@ from paradrive_dev.bench.lint_verdicts import (
 )
 from paradrive_dev.bench.process import BenchError, Program, alternate, median_seconds
 from paradrive_tools.guest_build.paths import TREE_SOURCES
-from paradrive_tools.lint.command import EXIT_FINDINGS
+from paradrive_tools.lint.terms import EXIT_FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

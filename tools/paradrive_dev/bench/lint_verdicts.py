@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive_dev.bench.process import BenchError, Program, sample
 from paradrive_tools.guest_build.paths import TREE_SOURCES
-from paradrive_tools.lint.command import EXIT_FINDINGS
 from paradrive_tools.lint.dtc import OPTIONAL_CHECKS
 from paradrive_tools.lint.source import read_tree
+from paradrive_tools.lint.terms import EXIT_FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from subprocess import DEVNULL, STDOUT, Popen
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.host.bounded_process import UNLIMITED, end, start
-from paradrive_tools.run import EXIT_RESET_LIMIT
+from paradrive_tools.run.terms import EXIT_RESET_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,12 +6,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive_tools import exit_status
+from paradrive_tools.lint.terms import EXIT_FINDINGS
 from paradrive_tools.options import DEFAULT_CPU, add_device_option
 
 if TYPE_CHECKING:
     import argparse
 
-EXIT_FINDINGS = 1
 STATUSES = f"""\
 exit status:
   0  nothing is wrong

@@ -15,7 +15,6 @@ from paradrive.host.inputs import InputError
 from paradrive.machine.board import BOARDS, board_named
 from paradrive.machine.machine import cpu_named
 from paradrive_tools import exit_status
-from paradrive_tools.lint.command import EXIT_FINDINGS
 from paradrive_tools.lint.finding import Finding, Location, Severity
 from paradrive_tools.lint.formats import FORMATS
 from paradrive_tools.lint.limits import check_size
@@ -24,6 +23,7 @@ from paradrive_tools.lint.pages import all_pages, page_of
 from paradrive_tools.lint.report import Expectation, Report
 from paradrive_tools.lint.source import Source, read_tree
 from paradrive_tools.lint.subject import Subject
+from paradrive_tools.lint.terms import EXIT_FINDINGS
 from paradrive_tools.options import DEFAULT_MACHINE, device_models
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from paradrive.host.printable import printable
 
 if TYPE_CHECKING:
     from paradrive.machine.machine import Machine
-    from paradrive_tools.verdict import Verdict
+    from paradrive_tools.run.verdict import Verdict
 
 
 def report(machine: Machine, verdict: Verdict, seconds: float, kernel_log: list[str]) -> dict[str, object]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from paradrive.host.inputs import InputError
 from paradrive.host.printable import printable, printable_lines
 from paradrive.machine.outcome import NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
-from paradrive_tools import exit_status, run
+from paradrive_tools import exit_status
+from paradrive_tools.run import terms
 
 if TYPE_CHECKING:
     from paradrive.guest.console import Console
@@ -40,17 +41,17 @@ def judge(
         return Verdict("powered-off", _status_of_code(outcome.code), sentence)
     if isinstance(outcome, ResetLimit) and reset_ends:
         sentence = f"guest reset itself ({machine.name} cannot power off)"
-        return Verdict("reset", run.EXIT_ENDED, sentence)
+        return Verdict("reset", terms.EXIT_ENDED, sentence)
     if isinstance(outcome, ResetLimit):
         sentence = f"guest reached the reset limit: it wanted more than {outcome.limit} resets"
-        return Verdict("reset-limit", run.EXIT_RESET_LIMIT, sentence)
+        return Verdict("reset-limit", terms.EXIT_RESET_LIMIT, sentence)
     if isinstance(outcome, Panicked):
-        return Verdict("panicked", run.EXIT_PANICKED, f"guest panicked ({printable(outcome.message)})")
+        return Verdict("panicked", terms.EXIT_PANICKED, f"guest panicked ({printable(outcome.message)})")
     if isinstance(outcome, NoProgress):
         names = _Names(machine)
         place = f"at {names.of(outcome.pc)}, called from {names.of(outcome.link)}"
         sentence = f"guest makes no progress: {outcome.reason}; {place}"
-        return Verdict("no-progress", run.EXIT_NO_PROGRESS, sentence + _unimplemented(machine))
+        return Verdict("no-progress", terms.EXIT_NO_PROGRESS, sentence + _unimplemented(machine))
     number = signal_number or signal.SIGINT
     sentence = "interrupted" if number == signal.SIGINT else f"interrupted by {signal.Signals(number).name}"
     return Verdict("interrupted", exit_status.of_signal(number), sentence)
@@ -74,7 +75,7 @@ def unheard_log(machine: Machine, console: Console, verdict: Verdict) -> list[st
 
 
 def _status_of_code(code: int) -> int:
-    return min(run.EXIT_GUEST_CODE + code, run.EXIT_GUEST_CODE_LAST) if code else run.EXIT_ENDED
+    return min(terms.EXIT_GUEST_CODE + code, terms.EXIT_GUEST_CODE_LAST) if code else terms.EXIT_ENDED
 
 
 def _unimplemented(machine: Machine) -> str:

@@ -31,8 +31,8 @@ from paradrive.machine.machine import Configuration, Machine, cpu_named
 from paradrive.machine.outcome import Interrupted
 from paradrive.machine.run_loop import OnPanic
 from paradrive_tools.options import DEFAULT_CPU, DEFAULT_MACHINE, device_models
-from paradrive_tools.run import DEFAULT_RESET_LIMIT, DESCRIBING_OPTIONS, KEYS
-from paradrive_tools.verdict import judge, unheard_log
+from paradrive_tools.run.terms import DEFAULT_RESET_LIMIT, KEYS
+from paradrive_tools.run.verdict import judge, unheard_log
 
 if TYPE_CHECKING:
     import argparse
@@ -40,12 +40,14 @@ if TYPE_CHECKING:
 
     from paradrive.machine.device_models import Model
 
+#: Options that say what a saved guest says already.
+DESCRIBING_OPTIONS = ("memory", "kernel", "initrd", "dtb", "append")
 MAX_INITRD_SIZE = 1 << 28
 _STANDARD_INPUT, _STANDARD_OUTPUT = 0, 1
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run the guest, print the verdict and return the exit status, as ``run.STATUSES`` lists them.
+    """Run the guest, print the verdict and return the exit status, as `terms` lists them.
 
     The verdict's time is that of the guest's run alone. Raises InputError where a file or an option cannot be
     used.
@@ -87,7 +89,7 @@ def execute(options: argparse.Namespace) -> int:
         verdict = judge(outcome, machine, reset_ends=reset_ends, signal_number=signals.ended_by)
         kernel_log = unheard_log(machine, console, verdict)
         if options.json:
-            from paradrive_tools.report import write_report
+            from paradrive_tools.run.report import write_report
 
             write_report(options.json, machine, verdict, seconds, kernel_log)
         if kernel_log:
@@ -194,7 +196,7 @@ def _trace(machine: Machine, path: str | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    from paradrive_tools.mmio_trace import MmioTrace
+    from paradrive_tools.run.mmio_trace import MmioTrace
 
     with MmioTrace(path, machine.clock) as trace:
         machine.bus.trace = trace.record

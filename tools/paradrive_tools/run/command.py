@@ -7,14 +7,16 @@ import argparse
 
 from paradrive_tools import exit_status
 from paradrive_tools.options import add_device_option, natural
-
-EXIT_ENDED = 0
-EXIT_RESET_LIMIT = 3
-EXIT_PANICKED = 4
-EXIT_NO_PROGRESS = 5
-#: The guest's own exit codes from 1 are told as 64 + code, the last status standing for all larger ones.
-EXIT_GUEST_CODE = 64
-EXIT_GUEST_CODE_LAST = 127
+from paradrive_tools.run.terms import (
+    DEFAULT_RESET_LIMIT,
+    EXIT_ENDED,
+    EXIT_GUEST_CODE,
+    EXIT_GUEST_CODE_LAST,
+    EXIT_NO_PROGRESS,
+    EXIT_PANICKED,
+    EXIT_RESET_LIMIT,
+    KEYS,
+)
 
 STATUSES = f"""\
 exit status:
@@ -31,21 +33,8 @@ exit status:
 SIGUSR1 resets the machine.
 """
 
-#: What Ctrl-a h tells; only where standard input is a terminal.
-KEYS = """\
-keys of the host, on a terminal:
-  Ctrl-a h       this list
-  Ctrl-a x       end the run
-  Ctrl-a r       reset the machine
-  Ctrl-a b       send a break (sysrq)
-  Ctrl-a Ctrl-a  send Ctrl-a to the guest
-"""
-
 #: More than 200 boots; the compiled engine takes some seconds for it.
 DEFAULT_BUDGET = 2_000_000_000
-DEFAULT_RESET_LIMIT = 8
-#: Options that say what a saved guest says already.
-DESCRIBING_OPTIONS = ("memory", "kernel", "initrd", "dtb", "append")
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _PAGE = 4096
 
@@ -111,7 +100,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _execute(options: argparse.Namespace) -> int:
     # Only now, so that no other sub-command waits for it.
-    from paradrive_tools.session import execute
+    from paradrive_tools.run.session import execute
 
     return execute(options)
 
