@@ -32,6 +32,7 @@ _TRANSLATIONS = {"translations", "single", "supervisor", "user"}
 _NOT_THE_GUESTS = {
     ("Vcpu", "engine"),
     ("Vcpu", "_end"),
+    ("Vcpu", "_words"),  # the core's, which has them
     ("Vcpu", "_last_snapshot"),
     ("Machine", "_last_snapshot"),
     ("Machine", "_outcome"),

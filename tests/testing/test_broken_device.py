@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import RO, RW, WO, Register, RegisterArray
 from paradrive.testing.broken_device import BrokenDevice
+
+if TYPE_CHECKING:
+    from paradrive.devices.device import RegionKey
 
 
 class Fifo(RegisterDevice):
@@ -29,8 +34,8 @@ class Fifo(RegisterDevice):
     def _put(self, value: int) -> None:
         self.LEVEL += 1
 
-    def register_name(self, offset: int, is_write: bool) -> str:
-        return "SECOND" if offset == 8 and self.BANK else super().register_name(offset, is_write)
+    def register_name(self, offset: int, is_write: bool, region: RegionKey = 0) -> str:
+        return "SECOND" if offset == 8 and self.BANK else super().register_name(offset, is_write, region)
 
 
 @pytest.fixture

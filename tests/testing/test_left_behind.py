@@ -39,7 +39,7 @@ def state_of(guest: BootedGuest) -> dict[str, object]:
         "constants": guest.pvctl.FEATURES,
         "commands": guest.pvctl.commands,
         "RAM": hash(tuple(copy_pages(machine.memories).items())),
-        "bus": [(base, size, type(target).__name__) for base, size, target in machine.bus.regions],
+        "bus": [(region.base, region.size, type(region.target).__name__) for region in machine.bus.regions],
         "errors": (machine.bus.guest_errors.count, list(machine.bus.guest_errors.entries)),
         "untraced": machine.bus.untraced,
         "symbols": guest.symbols,
@@ -98,7 +98,7 @@ def change_the_board(guest: BootedGuest) -> None:
     bus = guest.machine.bus
     (region,) = (region for region in bus.regions if region.target is guest.pvctl)
     bus.unmap(region)
-    bus.map_device(region.base + 0x10_0000, 0x1000, Pvctl(None, guest.pvctl._host))
+    bus.map_device(region.base + 0x10_0000, 0x1000, Pvctl())
     bus.map_memory(Ram(0x9_0000_0000, 0x1000))
 
 
