@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paradrive.devices.register_device import RegisterDevice, describe
+from paradrive.devices.description import describe
+from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import RO, RW, W1C, WO, Fields, Register, RegisterArray
 
 

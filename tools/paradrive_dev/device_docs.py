@@ -3,24 +3,27 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
+from typing import TYPE_CHECKING
 
+from paradrive.devices import description
 from paradrive.devices.guts import Guts
 from paradrive.devices.mpic import Mpic
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import Pvctl
 from paradrive.devices.pvpanic import Pvpanic
-from paradrive.devices.register_device import RegisterDevice, describe
 from paradrive.host.inputs import InputError
 from paradrive.host.outputs import write_output
 from paradrive_tools import exit_status
 from paradrive_tools.guest_build.paths import CHECKOUT
 from paradrive_tools.process import as_process
 
+if TYPE_CHECKING:
+    from paradrive.devices.device import Device
+
 DOCUMENT = CHECKOUT / "docs" / "devices.md"
 #: In the order of the document.
-DEVICES: tuple[type[RegisterDevice], ...] = (Pvctl, Pvpanic, Ns16550, Mpic, Guts)
+DEVICES: tuple[type[Device], ...] = (Pvctl, Pvpanic, Ns16550, Mpic, Guts)
 
 _INTRODUCTION = """\
 <!-- SPDX-License-Identifier: GPL-2.0-or-later -->
@@ -43,16 +46,10 @@ def document() -> str:
     return "\n".join([_INTRODUCTION, *map(section, DEVICES)])
 
 
-def section(device: type[RegisterDevice]) -> str:
-    """Return the section of one device: what it is, in the words of its file, and its registers."""
-    module = inspect.getmodule(device)
-    about = inspect.getdoc(module) or ""
+def section(device: type[Device]) -> str:
+    """Return the section of one device, with a link to its file."""
     file = f"host-model/{device.__module__.replace('.', '/')}.py"
-    compatible = ", ".join(f'`"{name}"`' for name in device.compatible)
-    return (
-        f"## {device.__name__}\n\nCompatible: {compatible}. Source: [{file}](../{file}).\n\n"
-        f"{about}\n\n{describe(device)}"
-    )
+    return description.section(device, f"Source: [{file}](../{file}).")
 
 
 def main() -> int:

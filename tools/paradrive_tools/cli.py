@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from paradrive_tools import command_line
+from paradrive_tools.devices import command as devices
 from paradrive_tools.lint import command as lint
 from paradrive_tools.process import as_process
 from paradrive_tools.run import command as run
@@ -17,7 +18,7 @@ from paradrive_tools.run import command as run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (run, lint)
+COMMANDS = (run, lint, devices)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

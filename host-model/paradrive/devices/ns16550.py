@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from paradrive.devices.device import State, saved_integer, saved_integers
+from paradrive.devices.interrupt import Interrupt
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import RO, RW, WO, Fields, Register
 
@@ -144,6 +145,7 @@ class Ns16550(RegisterDevice):
 
     compatible = ("ns16550", "ns16550a")
 
+    interrupt = Interrupt()
     RBR = Register(0, RO, "Receiver buffer; reading takes the oldest byte received.", width=1)
     THR = Register(0, WO, "Transmitter holding register.", width=1)
     # The data sheet leaves the divisor after a reset open; this one is QEMU's, and kernels look at it.

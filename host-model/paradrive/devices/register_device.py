@@ -9,7 +9,7 @@ from paradrive.devices.buffers import Window
 from paradrive.devices.byte_order import swapped, swapped_reader, swapped_writer
 from paradrive.devices.device import Device, RegionKey
 from paradrive.devices.fields import DeviceFields
-from paradrive.devices.registers import RegisterArray, RegisterDeclaration
+from paradrive.devices.registers import RegisterDeclaration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,32 +148,3 @@ class RegisterDevice(Device):
             return within or super().register_name(offset, is_write, region)
         register, index, behind = found
         return register.name_of(index) + (f"+{behind}" if behind else "")
-
-
-def describe(device: type[RegisterDevice]) -> str:
-    """Return the register map of a device class as a table in Markdown.
-
-    An array shows how many registers it has, and how far apart they are in each dimension.
-    """
-    lines = ["| offset | name | width | access | reset | meaning |", "|---|---|---|---|---|---|"]
-    for register in device.registers:
-        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in _row(device, register))} |")
-    return "\n".join(lines) + "\n"
-
-
-def _row(device: type[RegisterDevice], register: RegisterDeclaration) -> tuple[str, ...]:
-    offset, name = f"{register.offset:#04x}", register.name
-    if isinstance(register, RegisterArray):
-        strides = (
-            f" + {index} * {stride:#x}"
-            for index, (_, stride) in zip("ijk", register.dimensions, strict=False)
-        )
-        counts = " * ".join(str(count) for count, _ in register.dimensions)
-        offset, name = f"{offset}{''.join(strides)}", f"{name}[{counts}]"
-    if len(device.regions) > 1:
-        offset = f"{register.region}: {offset}"
-    fields = ", ".join(f"{field} {value:#x}" for field, value in register.field_names().items())
-    meaning = f"{register.doc} {fields}." if fields else register.doc
-    reset = "host" if register.is_constant else f"{register.reset_value:#x}"
-    widths = "/".join(map(str, sorted({register.width, *register.widths})))
-    return offset, name, widths, register.access.value, reset, meaning
