@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paradrive.devices import RW, WO, Interrupt, Register, RegisterDevice, State, Timer
+from paradrive.devices.pvctl import BootReason
 from paradrive.host.inputs import InputError
 from paradrive.machine.machine import Machine
 from paradrive.machine.outcome import NoProgress, PoweredOff, ResetLimit
@@ -279,3 +280,32 @@ def test_guest_that_stops_time_makes_no_progress(start: Callable[..., tuple[Mach
     machine, device = start("b .")
     device.later.every(0)
     assert isinstance(machine.run(1000, reset_limit=0), NoProgress)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("occasion", ["access", "timer", "breakpoint"])
+@pytest.mark.parametrize("wish", ["reset", "snapshot", "restore", "save", "run"])
+def test_what_ends_the_present_state_is_refused_while_the_guest_runs(
+    start: Callable[..., tuple[Machine, Engine]], tmp_path: Path, engine: str, occasion: str, wish: str
+) -> None:
+    machine, device = start(f"store32 engine + 4, 5 ; 1: store32 engine, {DATA} ; b 1b", engine=engine)
+    snapshot = machine.snapshot()
+    wishes: dict[str, Callable[[], object]] = {
+        "reset": lambda: machine.reset(BootReason.COLD),
+        "snapshot": machine.snapshot,
+        "restore": lambda: machine.restore(snapshot),
+        "save": lambda: machine.save(str(tmp_path / "guest")),
+        "run": lambda: machine.run(1, reset_limit=0),
+    }
+    if occasion == "access":
+        machine.bus.trace = lambda access: wishes[wish]()
+    elif occasion == "timer":
+        machine.clock.at(machine.clock.now() + 5, wishes[wish])
+    else:
+        machine.vcpu.set_breakpoint(machine.kernel.entry + 8, wishes[wish])
+    with pytest.raises(RuntimeError, match=wish if wish != "save" else "saving"):
+        machine.run(200, reset_limit=0)
+    machine.bus.trace = None
+    machine.restore(snapshot)
+    assert isinstance(machine.run(200, reset_limit=0), NoProgress)
+    assert device.ADDRESS == DATA

@@ -159,6 +159,8 @@ class Vcpu:
         self._skipped = 0
         self._last_snapshot: VcpuSnapshot | None = None
         self._is_executing = False
+        #: Whether ``run`` has not returned yet.
+        self._is_running = False
         #: What waits for the present instruction to be complete, in its order and each once.
         self._deferred: dict[Callable[[], None], None] = {}
         #: The pages written from outside whose decoded code is to go then.
@@ -204,8 +206,20 @@ class Vcpu:
         limit = max(now, self._end if event is None else min(self._end, event))
         self.state.clock_limit, self.state.remaining = limit, limit - now
 
+    def require_rest(self, wish: str) -> None:
+        """Raise RuntimeError within ``run``: what is being executed would go on in another state.
+
+        A breakpoint is between two instructions, but has been reached by code that goes on behind it, too.
+        """
+        if self._is_running:
+            raise RuntimeError(
+                f"{wish} while the guest runs: a device asks its host for a reset, "
+                "and all else has to wait until the run has ended, or for `call_at`"
+            )
+
     def reset(self) -> None:
-        """Enter the state after power-on."""
+        """Enter the state after power-on, between two runs."""
+        self.require_rest("a reset")
         self.core.reset()
         self.engine.forget()
 
@@ -282,6 +296,7 @@ class Vcpu:
 
     def snapshot(self) -> VcpuSnapshot:
         """Return the present state, and start to note anew which pages are stored to."""
+        self.require_rest("a snapshot")
         mmu = self.core.mmu
         self.engine.remember(self.core.stored_pages)
         self.core.stored_pages.clear()
@@ -301,8 +316,8 @@ class Vcpu:
         ``memories`` are all blocks of RAM, each with a copy of then. The clock's events must have been
         cleared.
         """
+        self.require_rest("a restore")
         core, mmu = self.core, self.core.mmu
-        self._synchronize()  # where a device has raised, what it had deferred still waits
         unchanged = self._restore_pages(memories)
         core.breakpoints.clear()
         self.state.bytes[:_REGISTERS_SIZE] = snapshot.registers
@@ -329,6 +344,7 @@ class Vcpu:
 
     def save(self) -> dict[str, object]:
         """Return the state, between two runs, as JSON can hold it; see `saved_core`."""
+        self.require_rest("saving")
         return saved_core.save(self.core) | {"time": self._now(), "skipped": self._skipped}
 
     def load(self, saved: Mapping[str, object]) -> None:
@@ -336,6 +352,7 @@ class Vcpu:
 
         Raises ValueError when the state is newer than this version, or malformed.
         """
+        self.require_rest("loading")
         saved_core.check_version(saved, saved_core.STATE_VERSION)
         now = saved_core.integer(saved, "time", saved_core.MAX_TIME)
         self._skipped = saved_core.integer(saved, "skipped", now + 1)
@@ -363,6 +380,15 @@ class Vcpu:
 
     def run(self, budget: int) -> RunExit:
         """Execute ``budget`` instructions, exactly, unless something else ends the run first."""
+        self.require_rest("a run")
+        self._is_running = True
+        try:
+            return self._run(budget)
+        finally:
+            self._is_running = False
+            self._synchronize()  # where a device has raised, what it had deferred still waits
+
+    def _run(self, budget: int) -> RunExit:
         self._end = self._now() + budget
         self._rearm()
         state = self.state

@@ -143,7 +143,8 @@ class Machine(RunLoop):
         self.images.enter(self.vcpu)
 
     def reset(self, reason: BootReason) -> None:
-        """Reboot the guest: RAM keeps what the boot images do not overwrite, as on a board."""
+        """Reboot the guest, between two runs; as on a board, RAM keeps what no boot image overwrites."""
+        self.vcpu.require_rest("a reset")
         for device in self.devices.values():
             device.reset()
         self.vcpu.reset()
@@ -161,7 +162,8 @@ class Machine(RunLoop):
         return self._last_snapshot
 
     def restore(self, snapshot: MachineSnapshot) -> None:
-        """Return to the state of a snapshot of this machine; fastest if it is the one used last."""
+        """Return, between two runs, to a snapshot of this machine; fastest if it is the one used last."""
+        self.vcpu.require_rest("a restore")
         if snapshot is not self._last_snapshot:
             assert self._last_snapshot is not None
             self.vcpu.stored_pages.update(differing_pages(snapshot, self._last_snapshot))
