@@ -6,6 +6,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakSet
 
 from paradrive.devices.byte_order import swapped
 from paradrive.devices.device import Device, RegionKey
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paradrive.cpu.ports import Memory
+    from paradrive.devices.dma import Dependent
     from paradrive.devices.fields import FieldNames
 
 ACCESS_SIZES = (1, 2, 4, 8)
@@ -76,10 +78,16 @@ class Bus:
         self.on_change: Callable[[], None] = lambda: None
         #: Called when something else performs accesses to devices: what the first two returned is stale.
         self.on_accessors_change: Callable[[], None] = lambda: None
+        #: Who keeps something else that follows from the map.
+        self._dependents: WeakSet[Dependent] = WeakSet()
         self._regions: list[Region] = []
         self._memories: list[Memory] = []
         self._trace: Callable[[MmioAccess], None] | None = None
         self._untraced: frozenset[Device] = frozenset()
+
+    def add_dependent(self, dependent: Dependent) -> None:
+        """Have something ``forget`` what it knows of the map whenever that changes, as long as it lives."""
+        self._dependents.add(dependent)
 
     @property
     def regions(self) -> tuple[Region, ...]:
@@ -91,7 +99,7 @@ class Bus:
         if regions != self.regions:
             self._regions = list(regions)
             self._memories = [region.target for region in regions if not isinstance(region.target, Device)]
-            self.on_change()
+            self._changed()
 
     @property
     def trace(self) -> Callable[[MmioAccess], None] | None:
@@ -125,9 +133,7 @@ class Bus:
 
     def map_memory(self, memory: Memory) -> Region:
         """Let a RAM block answer where it says it is; ValueError on overlap."""
-        region = self._insert(Region(memory.base, memory.size, memory))
-        self._memories.append(memory)
-        return region
+        return self._insert(Region(memory.base, memory.size, memory))
 
     def unmap(self, region: Region) -> None:
         """Take a region out of the map; ValueError when it is not mapped."""
@@ -136,7 +142,7 @@ class Bus:
         self._regions.remove(region)
         if region.target in self._memories:
             self._memories.remove(region.target)
-        self.on_change()
+        self._changed()
 
     def replace(self, device: Device, other: Device) -> None:
         """Let ``other`` answer wherever ``device`` does."""
@@ -205,8 +211,15 @@ class Bus:
             if region.base < other.base + other.size and other.base < region.base + region.size:
                 raise ValueError(f"{region} overlaps {other}")
         insort(self._regions, region, key=lambda other: other.base)
-        self.on_change()
+        if not isinstance(region.target, Device):
+            self._memories.append(region.target)
+        self._changed()
         return region
+
+    def _changed(self) -> None:
+        for dependent in self._dependents:
+            dependent.forget()
+        self.on_change()
 
     def _region_at(self, address: int, size: int) -> Region | None:
         """Return the region that holds all bytes of an access."""

@@ -8,7 +8,7 @@ nothing is trusted: what is not RAM, as a whole, is a guest error, reads as zero
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from paradrive.devices.guest_errors import DmaError, GuestErrorLog
 from paradrive.devicetree.linux_address import IDENTITY
@@ -16,13 +16,30 @@ from paradrive.devicetree.linux_address import IDENTITY
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from paradrive.cpu.ports import Memory, PhysicalBus
+    from paradrive.cpu.ports import Memory
     from paradrive.devicetree.linux_address import DmaRange
 
 ByteOrder = Literal["big", "little"]
 #: The most bytes of one access; a guest must not make the host allocate what it likes.
 MAX_SIZE = 1 << 26
 _ADDRESSES = 1 << 64
+
+
+class Dependent(Protocol):
+    """What keeps something that follows from the map of physical addresses."""
+
+    def forget(self) -> None:
+        """Look anew: the map has changed."""
+
+
+class MemoryMap(Protocol):
+    """Where RAM is; `paradrive.devices.bus.Bus` is one."""
+
+    def memory_at(self, address: int) -> Memory | None:
+        """Return the RAM block that holds this physical address, None where there is none."""
+
+    def add_dependent(self, dependent: Dependent) -> None:
+        """Have something ``forget`` what it knows of the map whenever that changes."""
 
 
 class _Window(NamedTuple):
@@ -46,7 +63,7 @@ class Dma:
 
     def __init__(
         self,
-        bus: PhysicalBus,
+        bus: MemoryMap,
         written: Callable[[int, int], None],
         ranges: Sequence[DmaRange] = IDENTITY,
     ) -> None:
@@ -58,6 +75,7 @@ class Dma:
         self.guest_errors = GuestErrorLog()
         #: What was used last; nearly all accesses are to the same block of RAM.
         self._window = _NO_WINDOW
+        bus.add_dependent(self)
 
     @classmethod
     def nowhere(cls) -> Dma:
@@ -127,7 +145,7 @@ class Dma:
             if size > left:
                 self._record(address, size, is_write=False)
                 break
-            left -= size
+            left -= max(size, 0)
             found.append(self.read(address, size))
         return b"".join(found)
 
@@ -135,8 +153,10 @@ class Dma:
         """Spread ``data`` over the pieces; return how many bytes went to RAM."""
         view, place = memoryview(data), 0
         for address, size in pieces:
-            part = view[place : place + size]
-            if not part or not self.write(address, part):
+            if place == len(view):
+                break
+            part = view[place : place + max(size, 0)]
+            if part and not self.write(address, part):
                 break
             place += len(part)
         return place
@@ -160,15 +180,20 @@ class Dma:
         return parts
 
     def _window_at(self, address: int) -> _Window | None:
+        lowest, highest = 0, _ADDRESSES  # what no range before claims
         for bus, physical, size in self._ranges:
-            if 0 <= address - bus < size:
-                memory: Memory | None = self._bus.memory_at(address - bus + physical)
-                if memory is None:
-                    return None
-                first = max(memory.base, physical)
-                end = min(memory.base + memory.size, physical + size)
-                contents = memory.contents[first - memory.base : end - memory.base]
-                return _Window(first - physical + bus, end - first, contents, first)
+            if not 0 <= address - bus < size:
+                lowest = max(lowest, bus + size) if bus + size <= address else lowest
+                highest = min(highest, bus) if address < bus else highest
+                continue
+            up = physical - bus
+            memory: Memory | None = self._bus.memory_at(address + up)
+            if memory is None:
+                return None
+            first = max(memory.base, physical, lowest + up)
+            end = min(memory.base + memory.size, physical + size, highest + up)
+            contents = memory.contents[first - memory.base : end - memory.base]
+            return _Window(first - up, end - first, contents, first)
         return None
 
     def _record(self, address: int, size: int, *, is_write: bool) -> None:
@@ -182,10 +207,5 @@ class _NoMemory:
         """Return None."""
         return None
 
-    def reader(self, address: int, size: int) -> Callable[[], int]:
-        """Return what reads 0."""
-        return lambda: 0
-
-    def writer(self, address: int, size: int) -> Callable[[int], None]:
-        """Return what does nothing."""
-        return lambda value: None
+    def add_dependent(self, dependent: Dependent) -> None:
+        """Do nothing: it stays empty."""
