@@ -45,13 +45,13 @@ check: kernel ## Check the sources: Python, driver, device trees, bindings
 	@$(PYTHON) -m paradrive_dev.source_checks $(CPU)
 
 bench: $(SETUP) ## Measure against QEMU; writes build/bench.json
-	@$(PYTHON) -m paradrive_dev bench
+	@$(PYTHON) -m paradrive_dev.bench
 
 docs: $(SETUP) ## Write docs/devices.md from the register maps
 	@$(PYTHON) -m paradrive_dev.device_docs
 
 fidelity: $(SETUP) ## Compare every user-mode instruction with QEMU; writes build/fidelity.json
-	@$(PYTHON) -m paradrive_dev fidelity
+	@$(PYTHON) -m paradrive_dev.fidelity
 
 patches: $(SETUP) ## Make the series for Linux, apply and build it; writes build/patches
 	@$(PYTHON) -m paradrive_dev.patches

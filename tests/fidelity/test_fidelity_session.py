@@ -18,8 +18,8 @@ from paradrive.cpu import tracing
 from paradrive.cpu.models import CPU_MODELS
 from paradrive.isa import logical
 from paradrive.isa.fpscr import OX, VXIMZ, VXSNAN
-from paradrive_dev.__main__ import main
 from paradrive_dev.fidelity import forms, peer, session
+from paradrive_dev.fidelity.__main__ import main
 from paradrive_dev.fidelity.assembler import word
 from paradrive_dev.fidelity.batch import CAPACITY, Result, compared_instruction, compared_instructions
 from paradrive_dev.fidelity.case import Case, Registers
@@ -49,7 +49,7 @@ def only_srawi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @needs_qemu
 def test_report_counts_cases_instructions_and_mismatches(only_srawi: Path) -> None:
-    assert main(["fidelity", "--cases", "60"]) == 0
+    assert main(["--cases", "60"]) == 0
     report = json.loads(only_srawi.read_text())
     assert report["cases"] == 60
     assert report["mismatches"] == 0
@@ -67,7 +67,7 @@ def test_mismatch_without_an_explanation_is_described_and_gives_status_1(
 
     monkeypatch.setattr(tracing, "BINDERS", {})
     monkeypatch.setattr(logical, "shift_right_algebraic", without_carry)
-    assert main(["fidelity", "--cases", "60"]) == session.MISMATCH == 1
+    assert main(["--cases", "60"]) == session.MISMATCH == 1
     first = json.loads(only_srawi.read_text())["first_mismatches"][0]
     assert first["engine"] == "reference"
     assert first["instruction"].startswith("srawi")
@@ -76,14 +76,14 @@ def test_mismatch_without_an_explanation_is_described_and_gives_status_1(
 
 @needs_qemu
 def test_finished_batches_are_not_executed_again(only_srawi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    main(["fidelity", "--cases", "60"])
+    main(["--cases", "60"])
     before = only_srawi.read_bytes()
 
     def refuse(_batch: session.Batch) -> Result:
         raise AssertionError("executed again")
 
     monkeypatch.setattr(session, "run", refuse)
-    assert main(["fidelity", "--cases", "60"]) == 0
+    assert main(["--cases", "60"]) == 0
     assert only_srawi.read_bytes() == before
 
 
@@ -146,8 +146,8 @@ def test_one_cpu_can_be_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
     monkeypatch.setattr(session, "BUILD", tmp_path)
     monkeypatch.setattr(session, "batches", note)
-    main(["fidelity", "--cpu", "e500mc"])
-    main(["fidelity"])
+    main(["--cpu", "e500mc"])
+    main([])
     assert asked == [["e500mc"], sorted(CPU_MODELS)]
 
 
@@ -212,7 +212,7 @@ def test_missing_qemu_is_told_in_one_line(
 ) -> None:
     peer.version.cache_clear()
     monkeypatch.setattr(peer.shutil, "which", lambda _name: None)
-    assert main(["fidelity"]) == 2
+    assert main([]) == 2
     assert not only_srawi.exists()
     message = capsys.readouterr().err
     assert message.count("\n") == 1

@@ -14,8 +14,8 @@ from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.cpu.user_cache import cache_directory
 from paradrive.devicetree.node import DeviceTree
 from paradrive.guest.agent_protocol import Answer, encode
-from paradrive_dev.__main__ import main
 from paradrive_dev.agreement.variants import variants
+from paradrive_dev.bench import __main__ as command
 from paradrive_dev.bench import boot, compute, engine, examples, lint, mmio, process, restart, snapshot
 from paradrive_dev.bench.emulators import qemu
 from paradrive_dev.bench.figures import FIGURES, Figure, write_figures
@@ -31,6 +31,7 @@ from paradrive_dev.bench.process import (
 from paradrive_dev.bench.qemu_guest import QemuGuest
 from paradrive_tools.guest_build import GuestFiles
 from paradrive_tools.guest_build.trees import ensure_tree
+from paradrive_tools.process import with_status
 
 #: Of the keys that the project's users look for, those that have bounds: must and goal.
 BOUNDS = {
@@ -82,7 +83,7 @@ def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("few_rounds")
 def test_a_session_writes_every_figure(tmp_path: Path) -> None:
     target = tmp_path / "bench.json"
-    assert main(["bench", "--runs", "1", "--json", str(target)]) == 0
+    assert command.main(["--runs", "1", "--json", str(target)]) == 0
     figures = json.loads(target.read_text())
     assert figures.keys() == FIGURES.keys()
     assert all(type(value) in (int, float) for value in figures.values())
@@ -353,7 +354,7 @@ def test_a_missing_qemu_is_named_with_its_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    status = main(["bench", "--json", str(tmp_path / "bench.json")])
+    status = command.main(["--json", str(tmp_path / "bench.json")])
     assert_one_line_error(status, capsys, "qemu-system-ppc")
     assert not (tmp_path / "bench.json").exists()
 
@@ -365,10 +366,10 @@ def test_a_missing_compiler_is_named_with_its_package(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(boot, "measure", lambda runs: {})
     monkeypatch.setattr(compute, "BUILD", tmp_path)
-    status = main(["bench", "--json", str(tmp_path / "bench.json")])
+    status = command.main(["--json", str(tmp_path / "bench.json")])
     assert_one_line_error(status, capsys, "powerpc-linux-gnu-gcc", "gcc-powerpc-linux-gnu")
 
 
 @pytest.mark.parametrize("runs", ["0", "-1", "few", ""])
 def test_a_number_of_runs_that_is_none_is_refused(runs: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert_one_line_error(main(["bench", f"--runs={runs}"]), capsys, "--runs")
+    assert_one_line_error(with_status(lambda: command.main([f"--runs={runs}"])), capsys, "--runs")

@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CLI = [sys.executable, "-m", "paradrive_tools.cli"]
-DEVELOPMENT = [sys.executable, "-m", "paradrive_dev"]
 #: What each command prints in a moment.
 COMMANDS = {
     "run": [],
     "lint": [*CLI, "lint", "--list-rules"],
-    "bench": [*DEVELOPMENT, "bench", "--help"],
-    "fidelity": [*DEVELOPMENT, "fidelity", "--help"],
+    "bench": [sys.executable, "-m", "paradrive_dev.bench", "--help"],
+    "fidelity": [sys.executable, "-m", "paradrive_dev.fidelity", "--help"],
 }
 
 

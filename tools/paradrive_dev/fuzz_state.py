@@ -9,7 +9,6 @@ but the one error for users.
 
 from __future__ import annotations
 
-import argparse
 import json
 import struct
 import sys
@@ -25,6 +24,7 @@ from paradrive.machine import state_file
 from paradrive.machine.elf_kernel import parse_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.state_file import Contents
+from paradrive_tools.command_line import OneLineParser
 from paradrive_tools.guest_build.progress import progress
 from paradrive_tools.guest_build.trees import ensure_tree
 from paradrive_tools.process import as_process
@@ -63,7 +63,7 @@ _STRANGE: tuple[object, ...] = (
 
 def main(arguments: list[str] | None = None) -> int:
     """Load ``--count`` files and return the exit status: 0 if all was as it should be, else 1."""
-    parser = argparse.ArgumentParser(prog="fuzz_state", description="Load damaged and forged saved machines.")
+    parser = OneLineParser(prog="fuzz_state", description="Load damaged and forged saved machines.")
     parser.add_argument(
         "--count", type=int, default=DEFAULT_COUNT, help=f"how many (default: {DEFAULT_COUNT})"
     )

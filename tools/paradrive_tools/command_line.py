@@ -40,8 +40,9 @@ def execute(program: str, description: str, commands: Iterable[Command], argumen
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in commands:
         command.add_command(subparsers)
-    try:
+
+    def parse_and_execute() -> int:
         options = parser.parse_args(arguments)
-    except SystemExit as end:  # help has been printed, or what is wrong with an option
-        return int(end.code or 0)
-    return with_status(lambda: int(options.execute(options)))
+        return int(options.execute(options))
+
+    return with_status(parse_and_execute)

@@ -47,6 +47,8 @@ def with_status(execute: Callable[[], int]) -> int:
     """Execute a command and return its exit status; what it raises becomes one line on standard error."""
     try:
         return execute()
+    except SystemExit as end:  # help has been printed, or what is wrong with an option
+        return int(end.code or 0)
     except InputError as error:
         _complain(str(error))
         return exit_status.BAD_INPUT

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import os
@@ -18,6 +17,7 @@ from paradrive_dev.agreement.comparison import compare
 from paradrive_dev.agreement.search import Tally, search_batch
 from paradrive_dev.agreement.variants import good_blobs, variants
 from paradrive_tools import exit_status
+from paradrive_tools.command_line import OneLineParser
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.paths import BUILD
 from paradrive_tools.guest_build.progress import progress
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     2 is for what keeps them from being compared: bad input, a tool that is missing, a full disk.
     """
-    parser = argparse.ArgumentParser(prog="agreement", description=__doc__)
+    parser = OneLineParser(prog="agreement", description=__doc__)
     parser.add_argument("--count", type=int, default=DEFAULT_COUNT, metavar="N", help="generated trees")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32), metavar="N", help="repeats a run")
     options = parser.parse_args(arguments)

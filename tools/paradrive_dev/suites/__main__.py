@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from typing import TYPE_CHECKING
 
-from paradrive.host.inputs import InputError
 from paradrive_dev.suites.matrix import SUITES
 from paradrive_dev.suites.session import execute
 from paradrive_tools import exit_status
+from paradrive_tools.command_line import OneLineParser
+from paradrive_tools.process import as_process
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run; return the exit status: 1 when anything differs, 2 when something is missing."""
     known = {suite.name: suite for suite in SUITES}
-    parser = argparse.ArgumentParser(prog="suites", description=__doc__)
+    parser = OneLineParser(prog="suites", description=__doc__)
     parser.add_argument("suite", nargs="*", help=f"of {', '.join(known)}")
     names = parser.parse_args(arguments).suite or list(known)
     unknown = [name for name in names if name not in known]
@@ -23,13 +27,10 @@ def main(arguments: list[str]) -> int:
         parser.error(f"there is no suite {unknown[0]}: choose of {', '.join(known)}")
     try:
         return execute([known[name] for name in names])
-    except InputError as error:
-        print(f"paradrive: error: {error}", file=sys.stderr)
-        return exit_status.BAD_INPUT
     except KeyboardInterrupt:
         print("paradrive: interrupted; the runs that had ended are kept", file=sys.stderr)
         return exit_status.INTERRUPTED
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(as_process(main))
