@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from paradrive.devicetree.node import DeviceTree
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -68,6 +70,12 @@ def assembled(program: str) -> bytes:
 def compile_tree() -> Callable[[str], bytes]:
     """Return what compiles a tree's source; the project's own sources can be included."""
     return compiled_tree
+
+
+@pytest.fixture
+def make_tree() -> Callable[[str], DeviceTree]:
+    """Return what makes a tree of the source of its root's members."""
+    return lambda members: DeviceTree(compiled_tree(f"/dts-v1/; / {{ {members} }};"), "test.dtb")
 
 
 @pytest.fixture

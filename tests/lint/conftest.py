@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import pytest
 
-from paradrive.devicetree.linux_tree import LinuxTree
-from paradrive.devicetree.node import DeviceTree
 from paradrive_tools.cli import main
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 #: A whole tree of the ppce500; what is added to it follows on line 5.
@@ -28,10 +25,6 @@ class Output(NamedTuple):
     status: int
     out: str
     err: str
-
-
-class LinuxTreeOf(Protocol):
-    def __call__(self, members: str) -> LinuxTree: ...
 
 
 class WriteTree(Protocol):
@@ -51,16 +44,6 @@ def write_tree(tmp_path: Path) -> WriteTree:
         return str(tmp_path / name)
 
     return write
-
-
-@pytest.fixture
-def linux_tree(compile_tree: Callable[[str], bytes]) -> LinuxTreeOf:
-    """Return what makes of the source of a tree's members the tree as Linux reads it."""
-
-    def read(members: str) -> LinuxTree:
-        return LinuxTree(DeviceTree(compile_tree(f"/dts-v1/; / {{ {members} }};")))
-
-    return read
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paradrive.devicetree.fdt import DeviceTreeError
+from paradrive.devicetree.error import DeviceTreeError
 from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive_dev.agreement.variants import variants

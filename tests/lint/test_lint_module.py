@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive.devicetree.linux_tree import LinuxTree
 from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive.machine.board import board_named
@@ -317,7 +316,7 @@ def test_the_alias_of_a_node_has_name_type_and_every_compatible(tree_with: Compi
     tree = DeviceTree(tree_with("device_type = 'serial'; compatible = 'acme,a b', 'acme,c';"))
     device = tree.find("/bus@f0000000/device@0")
     assert device is not None
-    assert modalias(LinuxTree(tree), device) == "of:NdeviceTserialCacme,a_bCacme,c"
+    assert modalias(device) == "of:NdeviceTserialCacme,a_bCacme,c"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from paradrive_tools.lint.linux.suppliers import Suppliers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paradrive.devicetree.linux_tree import LinuxTree
+    from paradrive.devicetree.node import DeviceTree
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     ],
 )
 def test_of_link_to_phandle_makes_a_device_wait(
-    linux_tree: Callable[[str], LinuxTree], supplier: str, supply: str, is_waited_for: bool
+    make_tree: Callable[[str], DeviceTree], supplier: str, supply: str, is_waited_for: bool
 ) -> None:
-    tree = linux_tree(f"{supplier} d {{ {supply} }};")
+    tree = make_tree(f"{supplier} d {{ {supply} }};")
     device = tree.root.child("d")
     assert device is not None
-    suppliers = Suppliers(tree, BuiltInDrivers(tree, populate(tree)), Interrupts(tree).mpic)
+    suppliers = Suppliers(tree, BuiltInDrivers(populate(tree)), Interrupts(tree).mpic)
     assert (suppliers.supplier_of(device) is not None) == is_waited_for

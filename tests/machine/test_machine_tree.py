@@ -141,7 +141,7 @@ def test_nothing_answers_where_a_device_is_described_wrongly(
         "&pvctl { interrupts = <300 2>; };",
         "&pvctl { interrupts = <5>; };",
         "&pvctl { interrupt-parent = <0x77>; };",
-        "&pvctl { interrupt-parent = <&serial0>; };",
+        "&pvctl { interrupt-parent = <&rtc>; }; / { rtc: rtc { #interrupt-cells = <1>; }; };",
         '&mpic { compatible = "acme,pic"; };',
         "&mpic { /delete-property/ interrupt-controller; };",
     ],

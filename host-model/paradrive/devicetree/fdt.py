@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pyfdt import pyfdt  # type: ignore[import-untyped]
 
-from paradrive.host.inputs import InputError
+from paradrive.devicetree.error import DeviceTreeError
 
 #: QEMU's FDT_MAX_SIZE; an e500 kernel maps little more of it early on.
 MAX_BLOB_SIZE = 1 << 20
@@ -37,10 +37,6 @@ _PROPERTY = struct.Struct(">II")
 _MAGIC = pyfdt.FDT_MAGIC
 _VERSION = 17
 _COMPATIBLE_VERSION = 16
-
-
-class DeviceTreeError(InputError):
-    """A device tree blob is damaged, or describes something no machine can be built from."""
 
 
 class Header(NamedTuple):

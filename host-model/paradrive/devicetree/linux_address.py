@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where Linux finds the registers of a node: ``reg``, translated bus by bus up to the root.
 
-Source: Linux 6.12, drivers/of/address.c. All arithmetic is that of 64-bit unsigned integers, which wrap.
+A machine's devices answer there, too. Source: Linux 6.12, drivers/of/address.c. All arithmetic is that of
+64-bit unsigned integers, which wrap.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.devicetree.linux_tree import LinuxTree, node_name
+from paradrive.devicetree.error import DeviceTreeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,13 +26,24 @@ _MAX_ADDRESS_CELLS = 4
 _MEMORY, _TYPE_BITS = 0x200, 0x1F00
 
 
-class Untranslatable(Exception):  # noqa: N818 - it is an answer rather than an error
+#: Rows of one ``ranges``; more would only make a hostile tree slow to read, and are an error. As each row of
+#: ``dma-ranges`` may cut each of the bus below into pieces, there are fewer of them.
+_MAX_ROWS, _MAX_DMA_ROWS = 2048, 64
+
+
+class Untranslatable(DeviceTreeError):  # noqa: N818 - it is an answer rather than an error
     """Why Linux cannot translate an address, and the bus at which it stopped."""
 
     def __init__(self, bus: Node, reason: str) -> None:
         self.bus = bus
-        self.reason = reason
-        super().__init__(f"{bus.path}: {reason}")
+        super().__init__(bus.tree.source, f"{bus.path}: {reason}")
+
+
+class Region(NamedTuple):
+    """A range of physical addresses, in bytes."""
+
+    address: int
+    size: int
 
 
 class Resource(NamedTuple):
@@ -81,18 +94,36 @@ class _Range(NamedTuple):
     size: int
 
 
-def resources(tree: LinuxTree, node: Node) -> list[Resource]:
+def regions(node: Node, limit: int) -> list[Region]:
+    """Return what the first ``limit`` entries of ``reg`` describe, of whatever kind the addresses are.
+
+    The list ends before the first entry that leads nowhere; Untranslatable where that is the first.
+    """
+    if node.parent is None or not node.properties.get("reg"):
+        return []
+    _checked(node.parent)
+    found: list[Region] = []
+    try:
+        for address, size in islice(entries(node), limit):
+            found.append(Region(translate(node, address), size))
+    except Untranslatable:
+        if not found:
+            raise
+    return found
+
+
+def resources(node: Node) -> list[Resource]:
     """Return the memory resources of a platform device made of ``node`` (of_device_alloc).
 
     The list ends before the first entry of ``reg`` that Linux cannot use.
     """
     found = []
     try:
-        for address, size in entries(tree, node):
-            flags = _flags(tree, node, address)
+        for address, size in entries(node):
+            flags = _flags(node, address)
             if not flags & _MEMORY:
                 break
-            start = translate(tree, node, address)
+            start = translate(node, address)
             end = (start + size - 1) & _MASK
             if size and end < start:  # -EOVERFLOW
                 break
@@ -104,61 +135,61 @@ def resources(tree: LinuxTree, node: Node) -> list[Resource]:
     return found
 
 
-def entries(tree: LinuxTree, node: Node) -> Iterator[tuple[Sequence[int], int]]:
+def entries(node: Node) -> Iterator[tuple[Sequence[int], int]]:
     """Yield the entries of ``reg``: the cells of the address, and the size (__of_get_address)."""
     if node.parent is None:
         return
-    bus = _bus(tree, node.parent)
+    bus = _bus(node.parent)
     if not 0 < bus.address_cells <= _MAX_ADDRESS_CELLS:
         return
     for row in rows(node.cells("reg"), bus.address_cells + bus.size_cells):
         yield row[: bus.address_cells], number_of(row[bus.address_cells :])
 
 
-def is_memory(tree: LinuxTree, node: Node, address: Sequence[int]) -> bool:
+def is_memory(node: Node, address: Sequence[int]) -> bool:
     """Tell whether an address is one of memory, which it need not be on a bus with a cell of flags."""
-    return bool(_flags(tree, node, address) & _MEMORY)
+    return bool(_flags(node, address) & _MEMORY)
 
 
-def _flags(tree: LinuxTree, node: Node, address: Sequence[int]) -> int:
+def _flags(node: Node, address: Sequence[int]) -> int:
     """Return what the bus says of an address (of_bus.get_flags): bits of IORESOURCE."""
-    bus = _bus(tree, node.parent or node)
+    bus = _bus(node.parent or node)
     if bus.is_isa:
         return 0 if address[0] & 1 else _MEMORY
     return address[0] if bus.flags else _MEMORY
 
 
-def windows(tree: LinuxTree, bus_node: Node) -> list[Resource]:
+def windows(bus_node: Node) -> list[Resource]:
     """Return the physical addresses that the ``ranges`` of a bus pass on to it."""
     if bus_node.parent is None:
         return []
     found = []
-    for row in _ranges(bus_node, _bus(tree, bus_node), _bus(tree, bus_node.parent)):
+    for row in _ranges(bus_node, _bus(bus_node), _bus(bus_node.parent)):
         try:
-            start = on_bus(tree, bus_node, row.address)
+            start = on_bus(bus_node, row.address)
         except Untranslatable:
             continue
         found.append(Resource(start, start + row.size - 1))
     return found
 
 
-def translate(tree: LinuxTree, node: Node, address: Sequence[int]) -> int:
+def translate(node: Node, address: Sequence[int]) -> int:
     """Return the physical address of an entry of ``reg`` (of_translate_address); raises Untranslatable.
 
     Of ``address``, as many cells count as the bus says.
     """
     if node.parent is None:
         raise Untranslatable(node, "the root has no address")
-    return on_bus(tree, node.parent, address)
+    return on_bus(node.parent, address)
 
 
-def on_bus(tree: LinuxTree, bus_node: Node, address: Sequence[int]) -> int:
+def on_bus(bus_node: Node, address: Sequence[int]) -> int:
     """Return the physical address of one on a bus; raises Untranslatable."""
     parent = bus_node
-    bus = _checked(tree, parent)
+    bus = _checked(parent)
     address = address[: bus.address_cells]
     while parent.parent is not None:
-        upper = _checked(tree, parent.parent)
+        upper = _checked(parent.parent)
         address = _up(parent, bus, upper, address)
         parent, bus = parent.parent, upper
     number = number_of(address)
@@ -167,8 +198,43 @@ def on_bus(tree: LinuxTree, bus_node: Node, address: Sequence[int]) -> int:
     return number
 
 
-def _checked(tree: LinuxTree, node: Node) -> _Bus:
-    bus = _bus(tree, node)
+def bus_cells(node: Node) -> tuple[int, int]:
+    """Return the cells of an address and of a size on the bus ``node``; Untranslatable if it is none."""
+    bus = _checked(node)
+    return bus.address_cells, bus.size_cells
+
+
+def dma_ranges(node: Node) -> list[DmaRange]:
+    """Return which physical addresses the addresses on the bus are that the node is on (2.3.9).
+
+    A bus without ``dma-ranges``, or with empty ones, passes addresses on as they are. Where ranges overlap,
+    the first one counts. Raises Untranslatable.
+    """
+    found = list(IDENTITY)
+    bus = node.parent
+    while bus is not None and bus.parent is not None:
+        if bus.properties.get("dma-ranges"):
+            own, upper = _checked(bus), _checked(bus.parent)
+            above = [
+                DmaRange(number_of(row.address[own.flags :]), number_of(row.above[upper.flags :]), row.size)
+                for row in _ranges(bus, own, upper, "dma-ranges", _MAX_DMA_ROWS)
+            ]
+            pieces = (piece for lower in found for row in above for piece in _through(lower, row))
+            found = list(islice(pieces, _MAX_DMA_ROWS))
+        bus = bus.parent
+    return found
+
+
+def _through(lower: DmaRange, row: DmaRange) -> Iterator[DmaRange]:
+    """Yield what a row of a bus's translation makes of the addresses that ``lower`` leads to."""
+    start = max(lower.physical, row.bus)
+    end = min(lower.physical + lower.size, row.bus + row.size)
+    if start < end:
+        yield DmaRange(lower.bus + start - lower.physical, row.physical + start - row.bus, end - start)
+
+
+def _checked(node: Node) -> _Bus:
+    bus = _bus(node)
     if not 0 < bus.address_cells <= _MAX_ADDRESS_CELLS:
         raise Untranslatable(node, f"has {bus.address_cells} address cells; Linux takes 1 to 4")
     if not bus.size_cells:
@@ -176,12 +242,12 @@ def _checked(tree: LinuxTree, node: Node) -> _Bus:
     return bus
 
 
-def _bus(tree: LinuxTree, node: Node) -> _Bus:
+def _bus(node: Node) -> _Bus:
     """Return how the children of ``node`` are addressed (of_match_bus)."""
-    if node_name(node) == "isa":
+    if node.base_name == "isa":
         return _Bus(2, 1, 1, is_isa=True)
-    address_cells = tree.inherited_cells(node, "#address-cells")
-    size_cells = tree.inherited_cells(node, "#size-cells")
+    address_cells = node.inherited_cells("#address-cells")
+    size_cells = node.inherited_cells("#size-cells")
     return _Bus(address_cells, size_cells, int(address_cells == 3), is_isa=False)
 
 
@@ -199,10 +265,14 @@ def _up(node: Node, bus: _Bus, upper: _Bus, address: Sequence[int]) -> Sequence[
     raise Untranslatable(node, f"its ranges do not contain {number_of(address):#x}")
 
 
-def _ranges(node: Node, bus: _Bus, upper: _Bus) -> Iterator[_Range]:
+def _ranges(
+    node: Node, bus: _Bus, upper: _Bus, name: str = "ranges", limit: int = _MAX_ROWS
+) -> Iterator[_Range]:
     """Yield the rows of the ``ranges`` of a bus, which is on the bus ``upper``."""
     below, above = bus.address_cells, bus.address_cells + upper.address_cells
-    for row in rows(node.cells("ranges"), above + bus.size_cells):
+    for number, row in enumerate(rows(node.cells(name), above + bus.size_cells)):
+        if number == limit:
+            raise Untranslatable(node, f"{name} has more than {limit} rows")
         yield _Range(row[:below], row[below:above], number_of(row[above:]))
 
 

@@ -16,8 +16,8 @@ from paradrive.devices.mpic import MPIC_2_0, MPIC_4_2, Mpic, MpicModel
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import Pvctl
 from paradrive.devices.pvpanic import Pvpanic
-from paradrive.devicetree.fdt import DeviceTreeError
-from paradrive.devicetree.node import Region
+from paradrive.devicetree.error import DeviceTreeError
+from paradrive.devicetree.linux_address import Region, regions
 from paradrive.host.inputs import InputError
 from paradrive.machine.device_models import by_compatible, find_model, names_of
 from paradrive.machine.named_models import describe_error, installed_model
@@ -155,7 +155,7 @@ class _Builder:
     def device_nodes(self, bus_node: Node) -> Iterator[Node]:
         """Yield the nodes of devices which the CPU reaches, bus by bus."""
         for node in bus_node.children:
-            if node.name == "cpus" or not node.is_enabled:
+            if node.name == "cpus" or not node.is_available:
                 continue
             is_simple_bus = not node.compatible or "simple-bus" in node.compatible
             if not is_simple_bus or find_model(self._tree, node, self._models) is not None:
@@ -169,13 +169,13 @@ class _Builder:
         model = find_model(self._tree, node, self._models) or installed_model(names_of(self._tree, node))
         if model is None:
             raise node.error(f"{self._board.name} has no model of {', '.join(node.compatible)!r:.200}")
-        regions = node.register_regions()
-        if not regions:
+        found = regions(node, MAX_REGIONS)
+        if not found:
             raise node.error("has no reg")
         device = self._made_by(model, node)
         if isinstance(device, Mpic):
             self._wiring.add_interrupt_controller(node, device)
-        places = self._places(device, node, regions)
+        places = self._places(device, node, found)
         self._wiring.attach(device, node)
         for key, (address, size) in places.items():
             self._bus.map_device(address, size, device, key)
@@ -202,7 +202,7 @@ class _Builder:
             indexes.add(index)
             try:
                 if index >= len(regions):
-                    raise node.error(f"has no reg entry {key!r}")
+                    raise node.error(f"its reg entry {key!r} is missing, or leads nowhere")
                 places[key] = self._vacant(node, regions[index], places.values())
             except DeviceTreeError as error:
                 if key == device.regions[0]:

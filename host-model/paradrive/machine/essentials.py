@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive.devices.ram import Ram
-from paradrive.devicetree.fdt import DeviceTreeError
-from paradrive.devicetree.node import Region
+from paradrive.devicetree.error import DeviceTreeError
+from paradrive.devicetree.linux_address import Region
+from paradrive.devicetree.memory import memory_regions, set_memory_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +37,8 @@ def create_memory(
     """
     try:
         if memory_size is not None:
-            tree.set_memory_size(memory_size)
-        regions = tree.memory_regions()
+            set_memory_size(tree, memory_size)
+        regions = memory_regions(tree)
         if regions[0].address != 0:
             raise tree.error(f"its RAM begins at {regions[0].address:#x}")
         first = Ram(*regions[0])

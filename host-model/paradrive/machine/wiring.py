@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devices.dma import Dma
 from paradrive.devices.services import RANKS, Host, Services
-from paradrive.devicetree.fdt import DeviceTreeError
+from paradrive.devicetree.error import DeviceTreeError
+from paradrive.devicetree.linux_address import dma_ranges
+from paradrive.devicetree.linux_interrupts import NoInterrupt, find_interrupt
 from paradrive.machine.outcome import PoweredOff
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ class Wiring:
     def _dma(self, node: Node) -> Dma:
         """Return the guest's memory as devices on the node's bus see it."""
         try:
-            ranges = node.dma_ranges()
+            ranges = dma_ranges(node)
         except DeviceTreeError as error:
             self.warn_of(node, "it cannot reach memory", error)
             ranges = []
@@ -127,17 +129,21 @@ class Wiring:
             return None
 
     def _line(self, node: Node, key: int | str) -> InterruptLine | None:
-        specifiers = node.interrupts()
         if isinstance(key, str):
             names = node.strings("interrupt-names")
             if key not in names:
                 return None
             key = names.index(key)
-        if key >= len(specifiers):
-            return None
-        controller, cells = specifiers[key]
+        found = find_interrupt(node, key)
+        if isinstance(found, NoInterrupt):
+            if found.absent:
+                return None
+            raise node.error(found.reason)
+        controller, cells = found
         if self.mpic is None or controller is not self._mpic_node:
             raise node.error(f"its interrupt parent {controller.path} has no model")
+        if not cells:
+            raise node.error(f"says no input of {controller.path}, whose interrupts have no cells")
         try:
             # The first cell is the source's number, of 2 cells (Open PIC) as of 4 (Freescale).
             return self.mpic.source(cells[0])

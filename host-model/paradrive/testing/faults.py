@@ -9,6 +9,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from paradrive.devices.mpic import Mpic
+from paradrive.devicetree.linux_interrupts import Specifier, find_interrupt
 from paradrive.testing.broken_device import BrokenDevice
 from paradrive.testing.view import MachineView
 
@@ -159,10 +160,10 @@ class FaultInjection(MachineView, abc.ABC):
         """
         path = self._path(device)
         node = self.tree.find(path)
-        specifiers = node.interrupts() if node is not None else []
-        if not specifiers:
+        found = find_interrupt(node) if node is not None else None
+        if not isinstance(found, Specifier) or not found.cells:
             raise LookupError(f"{path} has no interrupt")
-        number = specifiers[0].cells[0]
+        number = found.cells[0]
         if number not in self._held_lines:
             self._held_lines[number] = self.device(Mpic).source(number)
         self._held_lines[number].set(True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
+from paradrive.devicetree.memory import set_memory_size
 from paradrive.devicetree.node import DeviceTree
 from paradrive.machine.boot import RNG_SEED
 from paradrive_dev.bench.emulators import (
@@ -68,7 +69,7 @@ def write_tree(guest: GuestFiles, command_line: str, path: Path, memory_mib: int
     ours enters its own place of the initrd.
     """
     tree = DeviceTree(guest.dtb.read_bytes(), str(guest.dtb))
-    tree.set_memory_size(memory_mib << 20)
+    set_memory_size(tree, memory_mib << 20)
     for node in list(tree.root.walk()):
         if node.parent and "qemu,pvctl" in node.compatible:
             node.parent.children.remove(node)

@@ -68,4 +68,4 @@ def qemu_initrd_range(kernel: Path, initrd: Path, memory_mib: int = MEMORY_MIB) 
         files = ("-kernel", kernel, "-initrd", initrd)
         sample(qemu(*files, machine=f"ppce500,dumpdtb={dump}", memory_mib=memory_mib))
         chosen = DeviceTree(read_input(dump, _QEMU_BLOB_SIZE), "QEMU's device tree").chosen()
-    return chosen.cell("linux,initrd-start"), chosen.cell("linux,initrd-end")
+    return chosen.cells("linux,initrd-start")[0], chosen.cells("linux,initrd-end")[0]

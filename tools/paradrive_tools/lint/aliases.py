@@ -9,12 +9,9 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from paradrive.devicetree.linux_tree import node_name
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from paradrive.devicetree.linux_tree import LinuxTree
     from paradrive.devicetree.node import Node
 
 #: How the aliases begin that match nodes of a device tree.
@@ -23,17 +20,17 @@ OF_PREFIX = "of:"
 _NO_TYPE = "(null)"
 
 
-def modalias(tree: LinuxTree, node: Node) -> str:
+def modalias(node: Node) -> str:
     """Return what the kernel calls the node's device in its MODALIAS."""
-    given_type = tree.device_type(node)
+    given_type = node.device_type
     device_type = _NO_TYPE if given_type is None else given_type
-    compatible = "".join(f"C{name.replace(' ', '_')}" for name in tree.strings(node, "compatible"))
-    return f"{OF_PREFIX}N{node_name(node)}T{device_type}{compatible}"
+    compatible = "".join(f"C{name.replace(' ', '_')}" for name in node.strings("compatible"))
+    return f"{OF_PREFIX}N{node.base_name}T{device_type}{compatible}"
 
 
-def is_alias_of(aliases: Iterable[str], tree: LinuxTree, node: Node) -> bool:
+def is_alias_of(aliases: Iterable[str], node: Node) -> bool:
     """Tell whether one of ``aliases`` makes userland load its module for the node; their case counts."""
-    name = modalias(tree, node)
+    name = modalias(node)
     return any(fnmatchcase(name, alias) for alias in aliases)
 
 

@@ -8,7 +8,7 @@ import pkgutil
 from functools import cache
 from typing import TYPE_CHECKING
 
-from paradrive.devicetree.fdt import DeviceTreeError
+from paradrive.devicetree.error import DeviceTreeError
 from paradrive_tools.lint import dtc, rules, schemas
 from paradrive_tools.lint.finding import Finding, Location
 from paradrive_tools.lint.rule import RULES, Rule

@@ -17,7 +17,6 @@ from paradrive_tools.lint.finding import Location
 from paradrive_tools.lint.platform_drivers import platform_drivers
 
 if TYPE_CHECKING:
-    from paradrive.devicetree.linux_tree import LinuxTree
     from paradrive.devicetree.node import Node
 
 #: Without it, the kernel says that there is no module in the file.
@@ -106,16 +105,16 @@ class Module:
         of_drivers = {match.compatible for driver in self.drivers for match in driver.table}
         return sorted((of_drivers | {compatible_of(alias) for alias in self.aliases}) - {""})
 
-    def takes(self, tree: LinuxTree, node: Node) -> bool:
+    def takes(self, node: Node) -> bool:
         """Tell whether a driver in it matches the node, once it is loaded.
 
         That is for the drivers' own tables to say, as for the kernel; where none is found in the file (its
         symbols are stripped, or it is for another machine), the aliases stand in.
         """
         if self.drivers:
-            return any(driver.takes(tree, node) for driver in self.drivers)
-        return self.is_loaded_for(tree, node)
+            return any(driver.takes(node) for driver in self.drivers)
+        return self.is_loaded_for(node)
 
-    def is_loaded_for(self, tree: LinuxTree, node: Node) -> bool:
+    def is_loaded_for(self, node: Node) -> bool:
         """Tell whether userland (udev, modprobe) loads it for the node by itself."""
-        return is_alias_of(self.aliases, tree, node)
+        return is_alias_of(self.aliases, node)

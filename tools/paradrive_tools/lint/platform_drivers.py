@@ -12,13 +12,12 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.devicetree.linux_tree import Match
+from paradrive.devicetree.node import Match
 from paradrive_tools.lint.linux.built_in import BUS_DRIVER, is_taken_for_bus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paradrive.devicetree.linux_tree import LinuxTree
     from paradrive.devicetree.node import Node
     from paradrive.guest.elf_file import ElfFile, Symbol
 
@@ -37,11 +36,11 @@ class PlatformDriver(NamedTuple):
     name: str
     table: tuple[Match, ...]
 
-    def takes(self, tree: LinuxTree, node: Node) -> bool:
+    def takes(self, node: Node) -> bool:
         """Tell whether the driver matches the node and does not leave it to others."""
         if self.name == BUS_DRIVER:
-            return is_taken_for_bus(tree, node)
-        return tree.matches(node, self.table)
+            return is_taken_for_bus(node)
+        return node.matches(self.table)
 
 
 def platform_drivers(file: ElfFile) -> tuple[PlatformDriver, ...]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.devicetree.linux_interrupts import EndlessSearch
 from paradrive_tools.lint.hardware import Hardware
 from paradrive_tools.lint.linux.boot import why_not
 from paradrive_tools.lint.linux.built_in import BuiltInDrivers
 from paradrive_tools.lint.linux.dma import KernelCrash
-from paradrive_tools.lint.linux.interrupts import EndlessSearch, Mappings
+from paradrive_tools.lint.linux.interrupts import Mappings
 from paradrive_tools.lint.linux.outcome import NOT_POPULATED, OTHER_DRIVER, POPULATED
 from paradrive_tools.lint.linux.resources import Claims
 from paradrive_tools.lint.linux.suppliers import Suppliers
 from paradrive_tools.lint.pvctl_driver import COMPATIBLE, Driver, Probe
 
 if TYPE_CHECKING:
-    from paradrive.devicetree.linux_tree import LinuxTree
+    from paradrive.devicetree.node import DeviceTree
     from paradrive_tools.lint.linux.population import Population
     from paradrive_tools.lint.subject import Subject
 
@@ -30,13 +31,13 @@ class Prediction(NamedTuple):
 
 def predict(subject: Subject) -> Prediction:
     """Return what the kernel and the driver will do with the tree."""
-    tree = subject.linux
+    tree = subject.tree
     failure = why_not(tree, subject.board, subject.interrupts.mpic)
     if failure:
         return Prediction({}, failure)
     population = subject.population
     nodes = {path: Probe(NOT_POPULATED, reason) for path, reason in population.left_out.items()}
-    built_in = BuiltInDrivers(tree, population)
+    built_in = BuiltInDrivers(population)
     interrupts = Mappings(subject.interrupts)
     try:
         # Theirs they share.
@@ -51,21 +52,23 @@ def predict(subject: Subject) -> Prediction:
             waiting=Suppliers(tree, built_in, subject.interrupts.mpic),
         )
         _probe_all(population, tree, built_in, driver, nodes)
-    except (EndlessSearch, KernelCrash) as error:
+    except EndlessSearch as error:
+        return Prediction({}, error.reason)
+    except KernelCrash as error:
         return Prediction({}, str(error))
     return Prediction(nodes)
 
 
 def _probe_all(
     population: Population,
-    tree: LinuxTree,
+    tree: DeviceTree,
     built_in: BuiltInDrivers,
     driver: Driver,
     nodes: dict[str, Probe],
 ) -> None:
     """Add to ``nodes`` what becomes of each device."""
     for device in population.devices:
-        if not tree.is_compatible(device.node, COMPATIBLE):
+        if not device.node.is_compatible(COMPATIBLE):
             probe = Probe(POPULATED, f"it becomes the device {device.name}, which is not for this driver")
         elif other := built_in.driver_of(device.node):
             probe = Probe(OTHER_DRIVER, f"the built-in driver {other} binds first")

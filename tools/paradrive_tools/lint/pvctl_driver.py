@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devices.pvctl import IDENTIFICATION, Feature, Pvctl
 from paradrive.devicetree.linux_address import resources
-from paradrive.devicetree.linux_tree import LinuxTree, node_name
+from paradrive.devicetree.linux_interrupts import NoInterrupt
 from paradrive_tools.lint.linux import dma
-from paradrive_tools.lint.linux.interrupts import Interrupt, NoInterrupt
+from paradrive_tools.lint.linux.interrupts import Interrupt
 from paradrive_tools.lint.linux.outcome import BOUND, probe_fails
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from paradrive.devicetree.linux_address import Resource
-    from paradrive.devicetree.node import Node
+    from paradrive.devicetree.node import DeviceTree, Node
     from paradrive_tools.lint.hardware import Hardware
     from paradrive_tools.lint.linux.interrupts import Mappings
     from paradrive_tools.lint.linux.resources import Claims
@@ -51,7 +51,7 @@ class Driver:
 
     def __init__(
         self,
-        tree: LinuxTree,
+        tree: DeviceTree,
         hardware: Hardware,
         claims: Claims,
         interrupts: Mappings,
@@ -59,7 +59,6 @@ class Driver:
         unshared: Iterable[int | None],
         waiting: Suppliers,
     ) -> None:
-        self._tree = tree
         self._hardware = hardware
         self._claims = claims
         self._interrupts = interrupts
@@ -77,8 +76,8 @@ class Driver:
         if supplier is not None:
             reason = f"it waits for its supplier {supplier.path}, which has no driver"
             return Probe(probe_fails("EPROBE_DEFER"), reason)
-        dma.configure(self._tree, node)
-        found = resources(self._tree, node)
+        dma.configure(node)
+        found = resources(node)
         if not found:
             return Probe(probe_fails("EINVAL"), "it has no registers: reg is missing, or leads nowhere")
         failure = self._map(node, found[0])
@@ -124,7 +123,7 @@ class Driver:
 
     def _register(self, node: Node, features: Feature, interrupt: Interrupt | NoInterrupt) -> Probe:
         """Register the handlers of ``features`` and bind, or return why that fails."""
-        priority = self._tree.read_u32(node, "priority")
+        priority = node.read_u32("priority")
         priority = DEFAULT_PRIORITY if priority is None else priority
         if priority > MAX_PRIORITY:
             return Probe(probe_fails("EINVAL"), f"its priority {priority} is above {MAX_PRIORITY}")
@@ -148,9 +147,9 @@ class Driver:
         return Probe(BOUND, f"it binds{events}", features)
 
 
-def has_guts_reset(tree: LinuxTree) -> bool:
+def has_guts_reset(tree: DeviceTree) -> bool:
     """Tell whether the kernel finds the SoC's reset register."""
     return any(
-        node_name(node) == "global-utilities" and "fsl,has-rstcr" in node.properties and resources(tree, node)
+        node.base_name == "global-utilities" and "fsl,has-rstcr" in node.properties and resources(node)
         for node in tree.root.walk()
     )

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.devicetree.fdt import DeviceTreeError
+from paradrive.devicetree.error import DeviceTreeError
 from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive.machine.board import BOARDS, board_named

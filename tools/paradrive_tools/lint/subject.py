@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from paradrive.devices.pvctl import Pvctl
-from paradrive.devicetree.linux_tree import LinuxTree
-from paradrive_tools.lint.linux.interrupts import EndlessSearch, Interrupts
+from paradrive.devicetree.linux_interrupts import EndlessSearch, find_interrupt
+from paradrive_tools.lint.linux.interrupts import Interrupts
 from paradrive_tools.lint.linux.population import populate
 from paradrive_tools.lint.prediction import Prediction, predict
 from paradrive_tools.lint.pvctl_driver import has_guts_reset
@@ -64,14 +64,9 @@ class Subject:
         self.models = models
 
     @cached_property
-    def linux(self) -> LinuxTree:
-        """The tree as Linux sees it."""
-        return LinuxTree(self.tree)
-
-    @cached_property
     def population(self) -> Population:
         """Which nodes the kernel makes platform devices of."""
-        return populate(self.linux)
+        return populate(self.tree)
 
     @cached_property
     def prediction(self) -> Prediction:
@@ -81,14 +76,14 @@ class Subject:
     @cached_property
     def interrupts(self) -> Interrupts:
         """The interrupts of the tree; where there is an ``endless_search``, not to be asked."""
-        return Interrupts(self.linux)
+        return Interrupts(self.tree)
 
     @cached_property
     def endless_search(self) -> EndlessSearch | None:
         """Where the kernel searches for the controller of an interrupt in a circle."""
         try:
             for node in self.tree.root.walk():
-                self.interrupts.specifier(node)
+                find_interrupt(node)
         except EndlessSearch as found:
             return found
         return None
@@ -98,18 +93,18 @@ class Subject:
         """The nodes that the driver is for: those of pvctl, and those which ``module`` takes."""
         found = {id(node) for node in self.pvctl_nodes}
         if self.module is not None:
-            found |= {id(node) for node in self.tree.root.walk() if self.module.takes(self.linux, node)}
+            found |= {id(node) for node in self.tree.root.walk() if self.module.takes(node)}
         return [node for node in self.tree.root.walk() if id(node) in found]
 
     def is_soc(self, node: Node) -> bool:
         """Tell whether a node describes the SoC: its ``ranges`` are the window of its registers, CCSR."""
-        names = self.linux.strings(node, "compatible")
-        return self.linux.is_type(node, "soc") or any(name.endswith("-immr") for name in names)
+        names = node.strings("compatible")
+        return node.device_type == "soc" or any(name.endswith("-immr") for name in names)
 
     @cached_property
     def has_guts_reset(self) -> bool:
         """Whether the kernel restarts the machine through the SoC's global utilities, too."""
-        return has_guts_reset(self.linux)
+        return has_guts_reset(self.tree)
 
     @cached_property
     def pvctl_nodes(self) -> list[Node]:
@@ -117,4 +112,4 @@ class Subject:
         return [node for node in self.tree.root.walk() if self._is_pvctl(node)]
 
     def _is_pvctl(self, node: Node) -> bool:
-        return self.linux.is_compatible(node, Pvctl.compatible) or node.name.partition("@")[0] == "pvctl"
+        return node.is_compatible(Pvctl.compatible) or node.name.partition("@")[0] == "pvctl"

@@ -13,8 +13,7 @@ from paradrive_tools.lint.linux.resources import free_memory, memory
 
 if TYPE_CHECKING:
     from paradrive.devicetree.linux_address import Resource
-    from paradrive.devicetree.linux_tree import LinuxTree
-    from paradrive.devicetree.node import Node
+    from paradrive.devicetree.node import DeviceTree, Node
     from paradrive.machine.board import Board
 
 #: sizeof(struct page) in this kernel, and the size of what it stands for, in bytes.
@@ -23,9 +22,9 @@ _PAGE_STRUCTURE, _PAGE = 32, 4096
 _MAPPED = 768 << 20
 
 
-def why_not(tree: LinuxTree, board: Board, mpic: Node | None) -> str:
+def why_not(tree: DeviceTree, board: Board, mpic: Node | None) -> str:
     """Return why the kernel does not boot with this tree, whose MPIC is this, "" if it does."""
-    if not tree.is_compatible(tree.root, (board.root_compatible,)):
+    if not tree.root.is_compatible((board.root_compatible,)):
         return f"the root is not compatible with {board.root_compatible}, so the kernel knows no such machine"
     ram = memory(tree)
     if not any(region.start == 0 for region in ram):
@@ -36,7 +35,7 @@ def why_not(tree: LinuxTree, board: Board, mpic: Node | None) -> str:
             "and nothing reserves"
         )
     # Wherever they are: early_init_dt_scan_cpus() looks at all nodes, by their type.
-    cpus = [node for node in tree.root.walk() if tree.is_type(node, "cpu")]
+    cpus = [node for node in tree.root.walk() if node.device_type == "cpu"]
     unnumbered = next((node for node in cpus if _numbers_of(node) is None), None)
     if unnumbered is not None:
         return (
@@ -46,7 +45,7 @@ def why_not(tree: LinuxTree, board: Board, mpic: Node | None) -> str:
         return f"no CPU node has the reg {tree.boot_cpu} of the CPU that boots"
     if mpic is None:
         return "there is no interrupt controller that the kernel takes for an MPIC"
-    if not resources(tree, mpic):
+    if not resources(mpic):
         return f"the registers of the interrupt controller {mpic.path} cannot be found"
     return ""
 
@@ -56,7 +55,7 @@ def _numbers_of(node: Node) -> str | None:
     return next((name for name in ("ibm,ppc-interrupt-server#s", "reg") if name in node.properties), None)
 
 
-def _is_boot_cpu(tree: LinuxTree, cpu: Node) -> bool:
+def _is_boot_cpu(tree: DeviceTree, cpu: Node) -> bool:
     """Tell whether a CPU's node is that of the CPU that boots."""
     name = _numbers_of(cpu)
     return name is not None and tree.boot_cpu in cpu.cells(name)

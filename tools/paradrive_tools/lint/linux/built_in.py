@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from paradrive.devicetree.linux_address import resources
 
 if TYPE_CHECKING:
-    from paradrive.devicetree.linux_tree import LinuxTree
     from paradrive.devicetree.node import Node
     from paradrive_tools.lint.linux.population import Population
 
@@ -26,8 +25,7 @@ _MAX_SERIAL_PORTS = 2
 class BuiltInDrivers:
     """What the built-in drivers bind to before a module is loaded."""
 
-    def __init__(self, tree: LinuxTree, population: Population) -> None:
-        self._tree = tree
+    def __init__(self, population: Population) -> None:
         ports = [device.node for device in population.devices if self._is_serial_port(device.node)]
         #: The nodes of UARTs which have a driver; the first is the console.
         self.serial_ports = ports[:_MAX_SERIAL_PORTS]
@@ -35,21 +33,21 @@ class BuiltInDrivers:
     def _is_serial_port(self, node: Node) -> bool:
         """Tell whether of_serial takes a device; it needs registers and a clock."""
         return (
-            self._tree.is_compatible(node, _SERIAL_PORTS)
-            and bool(self._tree.read_u32(node, "clock-frequency"))
-            and bool(resources(self._tree, node))
+            node.is_compatible(_SERIAL_PORTS)
+            and bool(node.read_u32("clock-frequency"))
+            and bool(resources(node))
         )
 
     def driver_of(self, node: Node) -> str:
         """Return the driver that binds to the device of a node, "" if none does."""
-        if is_taken_for_bus(self._tree, node):
+        if is_taken_for_bus(node):
             return BUS_DRIVER
         return "of_serial" if any(node is port for port in self.serial_ports) else ""
 
 
-def is_taken_for_bus(tree: LinuxTree, node: Node) -> bool:
+def is_taken_for_bus(node: Node) -> bool:
     """Tell whether the driver of buses binds to the device of a node, which may be more than a bus."""
-    for index, name in enumerate(tree.strings(node, "compatible")):
+    for index, name in enumerate(node.strings("compatible")):
         if name == BUS_DRIVER:
             return True
         if name in _BUSES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive.devicetree.linux_tree import BUS_CELLS, CELL, LinuxTree, ancestors
+from paradrive.devicetree.node import BUS_CELLS, CELL
 
 if TYPE_CHECKING:
     from paradrive.devicetree.node import Node
@@ -18,7 +18,7 @@ class KernelCrash(Exception):  # noqa: N818 - it is an answer rather than an err
     """The kernel does not survive the tree."""
 
 
-def configure(tree: LinuxTree, node: Node) -> None:
+def configure(node: Node) -> None:
     """Read the ``dma-ranges`` that a device is under; raises KernelCrash (of_dma_get_range).
 
     The kernel computes with 32 bits where the next entry begins. An absurd number of cells then passes for
@@ -27,8 +27,8 @@ def configure(tree: LinuxTree, node: Node) -> None:
     bus = _bus_with_ranges(node)
     if bus is None:
         return
-    cells = sum(tree.inherited_cells(bus, name) for name in BUS_CELLS)
-    entry = CELL * (cells + tree.inherited_cells(bus.parent, "#address-cells"))
+    cells = sum(bus.inherited_cells(name) for name in BUS_CELLS)
+    entry = CELL * (cells + (bus.parent.inherited_cells("#address-cells") if bus.parent else 1))
     size = len(bus.properties["dma-ranges"])
     if entry > size and (_BLOB + entry) % _POINTERS <= _BLOB + size:
         raise KernelCrash(
@@ -38,7 +38,7 @@ def configure(tree: LinuxTree, node: Node) -> None:
 
 def _bus_with_ranges(node: Node) -> Node | None:
     """Return the bus whose ``dma-ranges`` count for a device: an empty one leaves it to the bus above."""
-    for bus in (node, *ancestors(node)):
+    for bus in (node, *node.ancestors()):
         ranges = bus.properties.get("dma-ranges")
         if ranges:
             return bus

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devicetree.fdt import BEGIN_NODE, END_NODE, PROPERTY
 from paradrive.devicetree.linux_address import Untranslatable, translate
-from paradrive.devicetree.linux_tree import CELL, LinuxTree, Match, node_name
+from paradrive.devicetree.node import CELL, DeviceTree, Match
 
 if TYPE_CHECKING:
     from paradrive.devicetree.node import Node
@@ -61,14 +61,14 @@ class Population(NamedTuple):
     left_out: dict[str, str]
 
 
-def populate(tree: LinuxTree) -> Population:
+def populate(tree: DeviceTree) -> Population:
     """Return what the platform makes of the tree."""
-    walk = _Walk(tree)
-    if tree.matches(tree.root, BUSES):
+    walk = _Walk()
+    if tree.root.matches(BUSES):
         walk.create(tree.root)
     else:
         for child in tree.root.children:
-            if tree.matches(child, BUSES):
+            if child.matches(BUSES):
                 walk.create(child)
             else:
                 walk.leave_out(child, "it is directly under the root, and no bus that the platform knows")
@@ -78,8 +78,7 @@ def populate(tree: LinuxTree) -> Population:
 class _Walk:
     """One walk over the tree."""
 
-    def __init__(self, tree: LinuxTree) -> None:
-        self._tree = tree
+    def __init__(self) -> None:
         self._names: set[str] = set()
         self.devices: list[Device] = []
         self.left_out: dict[str, str] = {}
@@ -90,10 +89,10 @@ class _Walk:
         if reason:
             self.leave_out(node, reason)
             return
-        device = Device(node, device_name(self._tree, node))
+        device = Device(node, device_name(node))
         self._names.add(device.name)
         self.devices.append(device)
-        if not self._tree.matches(node, BUSES):
+        if not node.matches(BUSES):
             for child in node.children:
                 self.leave_out(child, f"its parent {node.path} is no bus that the platform knows")
             return
@@ -109,42 +108,42 @@ class _Walk:
 
     def _reason_against(self, node: Node) -> str:
         """Return why no device is made of ``node``, "" if one is."""
-        if self._tree.matches(node, _SKIPPED):
+        if node.matches(_SKIPPED):
             return "operating points are no device"
-        if self._tree.matches(node, _PRIMECELL):
+        if node.matches(_PRIMECELL):
             return "an arm,primecell becomes a device of the AMBA bus, which PowerPC does not have"
-        if not self._tree.is_available(node):
-            status = next(self._tree.strings(node, "status"), "")
+        if not node.is_available:
+            status = next(iter(node.strings("status")), "")
             return f'its status "{status}" is neither "okay" nor "ok"'
-        if device_name(self._tree, node) in self._names:
-            return f"a device named {device_name(self._tree, node)} exists already"
+        if device_name(node) in self._names:
+            return f"a device named {device_name(node)} exists already"
         return ""
 
 
-def device_name(tree: LinuxTree, node: Node) -> str:
+def device_name(node: Node) -> str:
     """Return the name of the device of a node (of_device_make_bus_id)."""
     name = ""
     at: Node | None = node
     while at is not None and at.parent is not None:
         suffix = f":{name}" if name else ""
-        address = _unit_address(tree, at)
+        address = _unit_address(at)
         if address is not None:
-            mask = tree.read_u32(at, "mask")
+            mask = at.read_u32("mask")
             # ffs() counts from 1, and the name shows it as a hexadecimal integer.
             bit = "" if mask is None else f".{((mask & -mask).bit_length() - 1) & 0xFFFF_FFFF:x}"
-            return f"{address:x}{bit}.{node_name(at)}{suffix}"
+            return f"{address:x}{bit}.{at.base_name}{suffix}"
         name = f"{at.name}{suffix}"
         at = at.parent
     return name
 
 
-def _unit_address(tree: LinuxTree, node: Node) -> int | None:
+def _unit_address(node: Node) -> int | None:
     """Return the translated first address of ``reg``, None where there is none."""
     if "reg" not in node.properties or node.parent is None:
         return None
     try:
         # Linux reads as many cells as the bus says, past the end of a short reg: into what follows it.
-        return translate(tree, node, [*_padded_cells(node, "reg"), _token_after(node, "reg"), 0, 0, 0])
+        return translate(node, [*_padded_cells(node, "reg"), _token_after(node, "reg"), 0, 0, 0])
     except Untranslatable:
         return None
 

@@ -11,13 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devicetree.linux_address import Resource, number_of, resources, rows
-from paradrive.devicetree.linux_tree import BUS_CELLS, CELL, node_name
+from paradrive.devicetree.node import BUS_CELLS, CELL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from paradrive.devicetree.linux_tree import LinuxTree
-    from paradrive.devicetree.node import Node
+    from paradrive.devicetree.node import DeviceTree, Node
 
 
 class Claim(NamedTuple):
@@ -30,11 +29,11 @@ class Claim(NamedTuple):
 class Claims:
     """The busy ranges: RAM, the registers of ``serial_ports``, and whatever is claimed then."""
 
-    def __init__(self, tree: LinuxTree, serial_ports: Iterable[Node]) -> None:
+    def __init__(self, tree: DeviceTree, serial_ports: Iterable[Node]) -> None:
         self.memory = memory(tree)
         self._claims = [Claim(region, "RAM") for region in self.memory]
         for node in serial_ports:
-            for resource in resources(tree, node)[:1]:
+            for resource in resources(node)[:1]:
                 self.claim(resource, node.path)
 
     def conflict(self, resource: Resource) -> Claim | None:
@@ -53,22 +52,22 @@ class Claims:
         self._claims = [claim for claim in self._claims if claim.owner != owner]
 
 
-def memory(tree: LinuxTree) -> list[Resource]:
+def memory(tree: DeviceTree) -> list[Resource]:
     """Return the RAM that Linux manages; reserved memory is part of it, unless it is not to be mapped."""
     found = []
     for node in tree.root.children:
-        if tree.is_type(node, "memory") and tree.is_available(node):
+        if node.device_type == "memory" and node.is_available:
             name = "linux,usable-memory" if "linux,usable-memory" in node.properties else "reg"
             found += _regions(tree, node.cells(name))
     return _without_all(found, _unmapped(tree))
 
 
-def free_memory(tree: LinuxTree, ram: list[Resource]) -> list[Resource]:
+def free_memory(tree: DeviceTree, ram: list[Resource]) -> list[Resource]:
     """Return what Linux can allocate of the ``ram`` that it manages: all that nobody has reserved."""
     return _without_all(ram, reserved_memory(tree))
 
 
-def _unmapped(tree: LinuxTree) -> list[Resource]:
+def _unmapped(tree: DeviceTree) -> list[Resource]:
     """Return the reserved memory that Linux treats as if it were not there (early_init_dt_reserve_memory).
 
     What the header reserves already cannot be taken away from Linux any more.
@@ -83,26 +82,26 @@ def _unmapped(tree: LinuxTree) -> list[Resource]:
     ]
 
 
-def _reserved_memory_nodes(tree: LinuxTree) -> list[Node]:
+def _reserved_memory_nodes(tree: DeviceTree) -> list[Node]:
     """Return the children of /reserved-memory that Linux heeds (fdt_scan_reserved_mem).
 
     It ignores all of them unless the node has ranges, and says itself the same cells as the root.
     """
-    parent = next((node for node in tree.root.children if node_name(node) == "reserved-memory"), None)
+    parent = next((node for node in tree.root.children if node.base_name == "reserved-memory"), None)
     if parent is None or "ranges" not in parent.properties:
         return []
-    widths = [tree.inherited_cells(tree.root, name) for name in BUS_CELLS]
-    if [tree.read_u32(parent, name) for name in BUS_CELLS] != widths:
+    widths = [tree.root.inherited_cells(name) for name in BUS_CELLS]
+    if [parent.read_u32(name) for name in BUS_CELLS] != widths:
         return []
     entry = CELL * sum(widths)
     return [
         node
         for node in parent.children
-        if tree.is_available(node) and entry and len(node.properties.get("reg", b"")) % entry == 0
+        if node.is_available and entry and len(node.properties.get("reg", b"")) % entry == 0
     ]
 
 
-def _header_reservations(tree: LinuxTree) -> list[Resource]:
+def _header_reservations(tree: DeviceTree) -> list[Resource]:
     return [Resource(address, address + size - 1) for address, size in tree.reservations if size]
 
 
@@ -120,7 +119,7 @@ def _without(region: Resource, hole: Resource) -> list[Resource]:
     return [part for part in parts if part.size > 0]
 
 
-def reserved_memory(tree: LinuxTree) -> list[Resource]:
+def reserved_memory(tree: DeviceTree) -> list[Resource]:
     """Return the RAM that the tree reserves: in its header, and in /reserved-memory."""
     nodes = _reserved_memory_nodes(tree)
     return _header_reservations(tree) + [
@@ -128,8 +127,8 @@ def reserved_memory(tree: LinuxTree) -> list[Resource]:
     ]
 
 
-def _regions(tree: LinuxTree, cells: Sequence[int]) -> list[Resource]:
-    address_cells, size_cells = (tree.inherited_cells(tree.root, name) for name in BUS_CELLS)
+def _regions(tree: DeviceTree, cells: Sequence[int]) -> list[Resource]:
+    address_cells, size_cells = (tree.root.inherited_cells(name) for name in BUS_CELLS)
     regions = []
     for row in rows(cells, address_cells + size_cells):
         start, size = number_of(row[:address_cells]), number_of(row[address_cells:])

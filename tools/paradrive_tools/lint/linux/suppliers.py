@@ -9,11 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from paradrive.devicetree.linux_tree import ancestors
-
 if TYPE_CHECKING:
-    from paradrive.devicetree.linux_tree import LinuxTree
-    from paradrive.devicetree.node import Node
+    from paradrive.devicetree.node import DeviceTree, Node
     from paradrive_tools.lint.linux.built_in import BuiltInDrivers
 
 #: Properties that begin with the phandle of a supplier. On PowerPC, interrupts do not make one.
@@ -27,7 +24,7 @@ _SUPPLIERS = re.compile(
 class Suppliers:
     """Which device waits for which node."""
 
-    def __init__(self, tree: LinuxTree, built_in: BuiltInDrivers, mpic: Node | None) -> None:
+    def __init__(self, tree: DeviceTree, built_in: BuiltInDrivers, mpic: Node | None) -> None:
         self._tree = tree
         self._built_in = built_in
         self._mpic = mpic
@@ -46,5 +43,5 @@ class Suppliers:
         """Tell whether there is nothing to wait for (of_link_to_phandle, fwnode_dev_initialized)."""
         if supplier is self._mpic or self._built_in.driver_of(supplier):
             return True
-        above = [supplier, *ancestors(supplier)]
-        return node in above or not all(map(self._tree.is_available, above))
+        above = [supplier, *supplier.ancestors()]
+        return node in above or not all(at.is_available for at in above)

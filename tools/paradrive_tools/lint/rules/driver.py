@@ -129,13 +129,13 @@ def module_matches_no_node(subject: Subject) -> Iterator[Problem]:
     if module is None:
         return
     nodes = list(subject.tree.root.walk())
-    if any(module.takes(subject.linux, node) for node in nodes):
+    if any(module.takes(node) for node in nodes):
         return
     wanted = module.compatible[:_MAX_COMPATIBLE]
     names = " or ".join(map(repr, wanted)) or "no node at all"
     message = f"is for {names}, which no node of {subject.name} is"
     for node in nodes:
-        for name in subject.linux.strings(node, "compatible"):
+        for name in node.strings("compatible"):
             if get_close_matches(name, wanted, n=1, cutoff=0.8):
                 reason = f"is {name!r}, but the driver in {module.location.file} {message}"
                 yield Problem(node, reason, "compatible")
@@ -160,7 +160,7 @@ def module_not_loaded_by_itself(subject: Subject) -> Iterator[Problem]:
     if module is None:
         return
     for node in subject.tree.root.walk():
-        if module.takes(subject.linux, node) and not module.is_loaded_for(subject.linux, node):
+        if module.takes(node) and not module.is_loaded_for(node):
             reason = "none of its aliases matches" if module.aliases else "it has no aliases"
             message = f"{module.location.file} has a driver for it, but is not loaded by itself: {reason}"
             yield Problem(node, message, "compatible")
@@ -183,10 +183,10 @@ def other_driver_first(subject: Subject) -> Iterator[Problem]:
     if module is None or kernel is None:
         return
     for node in subject.tree.root.walk():
-        if not module.takes(subject.linux, node):
+        if not module.takes(node):
             continue
         for driver in kernel.drivers:
-            if driver.takes(subject.linux, node):
+            if driver.takes(node):
                 message = (
                     f"the kernel's own driver {driver.name} is for it, too, and is asked before a module"
                 )

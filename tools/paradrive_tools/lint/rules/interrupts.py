@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive.devicetree.linux_tree import CELL
+from paradrive.devicetree.linux_interrupts import NoInterrupt, find_interrupt, find_interrupt_parent
+from paradrive.devicetree.node import CELL
 from paradrive_tools.lint.finding import Severity
-from paradrive_tools.lint.linux.interrupts import HIGH_LEVEL, Interrupt, NoInterrupt
+from paradrive_tools.lint.linux.interrupts import HIGH_LEVEL, Interrupt
 from paradrive_tools.lint.rule import Problem, rule
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def interrupt_parent(subject: Subject) -> Iterator[Problem]:
         pvctl@0 { interrupt-parent = <&mpic>; interrupts = <5 2>; ... };
     """
     if subject.endless_search is not None:
-        yield Problem(subject.endless_search.node, f"the kernel does not boot: {subject.endless_search}")
+        yield Problem(
+            subject.endless_search.node, f"the kernel does not boot: {subject.endless_search.reason}"
+        )
     for node in _with_interrupts(subject):
         parent = _parent(subject, node)
         if parent is None:
@@ -58,12 +61,12 @@ def interrupt_parent(subject: Subject) -> Iterator[Problem]:
 
 def _parent(subject: Subject, node: Node) -> Node | None:
     """Return the controller of a node's first interrupt, or else the node that it is said to be."""
-    specifier = subject.interrupts.specifier(node)
+    specifier = find_interrupt(node)
     if not isinstance(specifier, NoInterrupt):
         return specifier.controller
     if _EXTENDED in node.properties:
-        return next(map(subject.linux.by_phandle, node.cells(_EXTENDED)[:1]), None)
-    return subject.interrupts.parent(node)
+        return next(map(subject.tree.by_phandle, node.cells(_EXTENDED)[:1]), None)
+    return find_interrupt_parent(node)
 
 
 @rule(
@@ -92,8 +95,8 @@ def interrupt_specifier(subject: Subject) -> Iterator[Problem]:
         if name == _EXTENDED:
             yield from _check_extended(subject, node)
             continue
-        parent = subject.interrupts.parent(node)
-        width = subject.linux.read_u32(parent, "#interrupt-cells") if parent is not None else None
+        parent = find_interrupt_parent(node)
+        width = parent.read_u32("#interrupt-cells") if parent is not None else None
         size = len(node.properties[name])
         if parent is not None and width is not None and (not size or not width or size % (CELL * width)):
             cells = f"{size / CELL:g} cells, but an interrupt at {parent.path} has {width}"
@@ -104,8 +107,8 @@ def _check_extended(subject: Subject, node: Node) -> Iterator[Problem]:
     cells = node.cells(_EXTENDED)
     position = 0
     while position < len(cells):
-        parent = subject.linux.by_phandle(cells[position])
-        width = subject.linux.read_u32(parent, "#interrupt-cells") if parent is not None else None
+        parent = subject.tree.by_phandle(cells[position])
+        width = parent.read_u32("#interrupt-cells") if parent is not None else None
         if width is None:
             return  # the business of the rule interrupt-parent
         position += 1 + width
@@ -140,7 +143,7 @@ def interrupt_number(subject: Subject) -> Iterator[Problem]:
         interrupts = <5 2>;
     """
     for node in _with_interrupts(subject):
-        specifier = subject.interrupts.specifier(node)
+        specifier = find_interrupt(node)
         if isinstance(specifier, NoInterrupt) or specifier.controller is not subject.interrupts.mpic:
             continue
         if specifier.cells and subject.interrupts.source(specifier.cells) is None:
@@ -230,7 +233,9 @@ def interrupt_shared(subject: Subject) -> Iterator[Problem]:
 def _with_one_interrupt(subject: Subject) -> Iterator[tuple[Node, Node, Interrupt]]:
     """Yield the driver's nodes whose interrupt another node has, too, with that one."""
     owners: dict[int, Node] = {}
-    for node in filter(subject.linux.is_available, subject.tree.root.walk()):
+    for node in subject.tree.root.walk():
+        if not node.is_available:
+            continue
         found = subject.interrupts.first(node)
         if isinstance(found, NoInterrupt):
             continue

@@ -60,8 +60,8 @@ def compatible_unknown(subject: Subject) -> Iterator[Problem]:
         compatible = "qemu,pvctl";
     """
     for node in subject.tree.root.walk():
-        names = list(subject.linux.strings(node, "compatible"))
-        if not names or subject.linux.is_compatible(node, COMPATIBLE):
+        names = list(node.strings("compatible"))
+        if not names or node.is_compatible(COMPATIBLE):
             continue
         if node in subject.pvctl_nodes or any(map(_is_alike, names)):
             yield Problem(
@@ -92,7 +92,7 @@ def unit_address(subject: Subject) -> Iterator[Problem]:
     """
     for node in subject.driver_nodes:
         _, at, text = node.name.partition("@")
-        address = next((cells for cells, _ in entries(subject.linux, node)), None)
+        address = next((cells for cells, _ in entries(node)), None)
         if address is None:
             if at and "reg" not in node.properties:
                 yield Problem(node, f"has the unit address {text}, but no reg")
@@ -126,9 +126,9 @@ def duplicate_node(subject: Subject) -> Iterator[Problem]:
         pvctl@0 { reg = <0x0 0x1000>; ... };    pvctl@1000 { reg = <0x1000 0x1000>; ... };
     """
     seen: dict[str, Node] = {}
-    for node in filter(subject.linux.is_available, subject.driver_nodes):
-        first = seen.setdefault(device_name(subject.linux, node), node)
+    for node in (node for node in subject.driver_nodes if node.is_available):
+        first = seen.setdefault(device_name(node), node)
         if first is not node:
-            yield Problem(node, f"its device has the name {device_name(subject.linux, node)} of {first.path}")
+            yield Problem(node, f"its device has the name {device_name(node)} of {first.path}")
         if node.parent is not None and sum(other.name == node.name for other in node.parent.children) > 1:
             yield Problem(node, f"{node.parent.path} has two children of this name")

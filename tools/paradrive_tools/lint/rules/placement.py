@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive.devicetree.linux_address import resources, windows
-from paradrive.devicetree.linux_tree import ancestors
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.linux.resources import memory, reserved_memory
 from paradrive_tools.lint.pvctl_driver import COMPATIBLE
@@ -44,7 +43,7 @@ def in_soc_node(subject: Subject) -> Iterator[Problem]:
         platform@f00000000 { ... pvctl@0 { compatible = "qemu,pvctl"; reg = <0x0 0x1000>; }; };
     """
     for node in subject.driver_nodes:
-        soc = next((above for above in ancestors(node) if subject.is_soc(above)), None)
+        soc = next((above for above in node.ancestors() if subject.is_soc(above)), None)
         if soc is not None:
             yield Problem(node, f"is a paravirtual device inside the SoC's node {soc.path}")
 
@@ -73,11 +72,11 @@ def in_ccsr_window(subject: Subject) -> Iterator[Problem]:
         bus@f10000000 { ranges = <0x0 0xf 0x10000000 0x1000>; ... pvctl@0 { reg = <0x0 0x1000>; }; };
     """
     for soc in filter(subject.is_soc, subject.tree.root.walk()):
-        for window in windows(subject.linux, soc):
+        for window in windows(soc):
             for node in subject.driver_nodes:
-                if soc in ancestors(node):
+                if soc in node.ancestors():
                     continue
-                for resource in resources(subject.linux, node):
+                for resource in resources(node):
                     if resource.overlaps(window):
                         yield Problem(node, f"{resource} lies in CCSR, which is {window}", "reg")
 
@@ -109,7 +108,7 @@ def not_on_a_populated_bus(subject: Subject) -> Iterator[Problem]:
     population = subject.population
     devices = {device.node.path for device in population.devices}
     for node in subject.driver_nodes:
-        if subject.linux.is_available(node) and node.path not in devices:
+        if node.is_available and node.path not in devices:
             reason = population.left_out.get(node.path, "it is the root")
             yield Problem(node, f"does not become a device: {reason}")
         elif node.parent is subject.tree.root and node.path in devices:
@@ -152,9 +151,9 @@ def in_ram(subject: Subject) -> Iterator[Problem]:
 
     Right is any address above, such as one on the platform bus at 0xf00000000.
     """
-    reserved, all_memory = reserved_memory(subject.linux), memory(subject.linux)
+    reserved, all_memory = reserved_memory(subject.tree), memory(subject.tree)
     for node in subject.driver_nodes:
-        for resource in resources(subject.linux, node):
+        for resource in resources(node):
             ram = next((region for region in all_memory if region.overlaps(resource)), None)
             if ram is not None and not any(region.overlaps(resource) for region in reserved):
                 yield Problem(node, f"{resource} lies in RAM, which is {ram}", "reg")
@@ -176,9 +175,9 @@ def in_reserved_memory(subject: Subject) -> Iterator[Problem]:
     /reserved-memory counts only if it has ranges and the cells of the root (__reserved_mem_check_root).
     Registers are not memory: they have no place in a memory node at all. Choose an address above.
     """
-    reserved = reserved_memory(subject.linux)
+    reserved = reserved_memory(subject.tree)
     for node in subject.driver_nodes:
-        for resource in resources(subject.linux, node):
+        for resource in resources(node):
             for region in reserved:
                 if region.overlaps(resource):
                     yield Problem(node, f"{resource} lies in reserved memory, which is {region}", "reg")
@@ -203,12 +202,12 @@ def overlaps_device(subject: Subject) -> Iterator[Problem]:
     others = [
         (node, resource)
         for node in subject.tree.root.walk()
-        if subject.linux.is_available(node) and not subject.linux.is_type(node, "memory")
-        for resource in resources(subject.linux, node)
+        if node.is_available and node.device_type != "memory"
+        for resource in resources(node)
     ]
-    for node in filter(subject.linux.is_available, subject.driver_nodes):
-        related = {node.path, *(at.path for at in ancestors(node)), *(at.path for at in node.walk())}
-        for resource in resources(subject.linux, node):
+    for node in (node for node in subject.driver_nodes if node.is_available):
+        related = {node.path, *(at.path for at in node.ancestors()), *(at.path for at in node.walk())}
+        for resource in resources(node):
             for other, taken in others:
                 if taken.overlaps(resource) and other.path not in related:
                     yield Problem(node, f"{resource} overlaps {other.path}, which is at {taken}", "reg")

@@ -40,7 +40,7 @@ def priority_range(subject: Subject) -> Iterator[Problem]:
     for node in subject.pvctl_nodes:
         if "priority" not in node.properties:
             continue
-        priority = subject.linux.read_u32(node, "priority")
+        priority = node.read_u32("priority")
         if priority is None or len(node.properties["priority"]) != 4:
             yield Problem(node, "its priority is not one cell", "priority")
         elif priority > MAX_PRIORITY:
@@ -67,9 +67,9 @@ def priority_conflict(subject: Subject) -> Iterator[Problem]:
     """
     owners: dict[int, Node | None] = {GUTS_PRIORITY: None} if subject.has_guts_reset else {}
     for node in subject.pvctl_nodes:
-        if not subject.linux.is_available(node):
+        if not node.is_available:
             continue
-        priority = subject.linux.read_u32(node, "priority")
+        priority = node.read_u32("priority")
         priority = DEFAULT_PRIORITY if priority is None else priority
         if priority == SHARED_PRIORITY:
             continue
@@ -99,7 +99,7 @@ def status_value(subject: Subject) -> Iterator[Problem]:
     """
     for node in subject.driver_nodes:
         if "status" in node.properties:
-            value = next(subject.linux.strings(node, "status"), "")
+            value = next(iter(node.strings("status")), "")
             if value not in _STATUS and not value.startswith("fail-"):
                 yield Problem(
                     node,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive.devicetree.linux_address import Untranslatable, entries, is_memory, resources, translate
-from paradrive.devicetree.linux_tree import BUS_CELLS, CELL
+from paradrive.devicetree.node import BUS_CELLS, CELL
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.pvctl_driver import REGISTERS_SIZE
 from paradrive_tools.lint.rule import Problem, rule
@@ -64,14 +64,12 @@ def reg_malformed(subject: Subject) -> Iterator[Problem]:
         if node.parent is None or not node.properties.get("reg"):
             continue
         length = len(node.properties["reg"])
-        width = CELL * sum(subject.linux.inherited_cells(node.parent, name) for name in BUS_CELLS)
+        width = CELL * sum(node.parent.inherited_cells(name) for name in BUS_CELLS)
         if width == 0 or length % width:
             yield Problem(
                 node, f"its reg has {length} bytes, but an entry on {node.parent.path} has {width}", "reg"
             )
-        elif subject.linux.inherited_cells(node.parent, "#size-cells") and any(
-            size == 0 for _, size in entries(subject.linux, node)
-        ):
+        elif node.parent.inherited_cells("#size-cells") and any(size == 0 for _, size in entries(node)):
             yield Problem(node, "its reg has the size 0", "reg")
 
 
@@ -92,7 +90,7 @@ def reg_unaligned(subject: Subject) -> Iterator[Problem]:
         reg = <0x1000 0x1000>;
     """
     for node in subject.driver_nodes:
-        for resource in resources(subject.linux, node):
+        for resource in resources(node):
             if resource.start % _PAGE:
                 yield Problem(node, f"its registers begin at {resource.start:#x}, within a page", "reg")
 
@@ -117,7 +115,7 @@ def reg_too_small(subject: Subject) -> Iterator[Problem]:
         reg = <0x0 0x1000>;
     """
     for node in subject.pvctl_nodes:
-        for resource in resources(subject.linux, node)[:1]:
+        for resource in resources(node)[:1]:
             if 0 < resource.size < REGISTERS_SIZE:
                 yield Problem(
                     node,
@@ -145,7 +143,7 @@ def bus_cells(subject: Subject) -> Iterator[Problem]:
     """
     for bus in _buses(subject):
         for name in BUS_CELLS:
-            cells = subject.linux.read_u32(bus, name)
+            cells = bus.read_u32(name)
             if cells is None:
                 yield Problem(bus, f"is a bus without {name}", name)
             elif not 1 <= cells <= (4 if name == "#address-cells" else 2) or cells == 3:
@@ -194,16 +192,16 @@ def address_not_translatable(subject: Subject) -> Iterator[Problem]:
         pvctl@7fff000 { reg = <0x7fff000 0x1000>; ... };
     """
     for node in subject.driver_nodes:
-        for address, size in entries(subject.linux, node):
+        for address, size in entries(node):
             try:
-                start = translate(subject.linux, node, address)
+                start = translate(node, address)
                 last = [*address[:-1], address[-1] + max(size, 1) - 1 & 0xFFFF_FFFF]
-                end = translate(subject.linux, node, last)
+                end = translate(node, last)
             except Untranslatable as error:
                 if "ranges" in error.bus.properties:
-                    yield Problem(node, f"its address leads nowhere: {error}", "reg")
+                    yield Problem(node, f"its address leads nowhere: {error.reason}", "reg")
                 continue
-            if not is_memory(subject.linux, node, address):
+            if not is_memory(node, address):
                 yield Problem(node, "its address is not one of memory to Linux, by its first cell", "reg")
             elif end - start != max(size, 1) - 1:
                 yield Problem(node, f"its registers are torn apart: {start:#x} to {end:#x}", "reg")
@@ -226,7 +224,7 @@ def address_out_of_range(subject: Subject) -> Iterator[Problem]:
         ranges = <0x0 0xf 0x0 0x1000>;
     """
     for node in subject.driver_nodes:
-        for resource in resources(subject.linux, node):
+        for resource in resources(node):
             if max(resource.start, resource.end) >> _PHYSICAL_BITS:
                 yield Problem(node, f"{resource} is beyond {_PHYSICAL_BITS} bits", "reg")
 

@@ -15,7 +15,11 @@ from hypothesis import strategies as st
 from pyfdt import pyfdt
 
 from paradrive.devicetree import fdt
-from paradrive.devicetree.node import DeviceTree, DeviceTreeError
+from paradrive.devicetree.error import DeviceTreeError
+from paradrive.devicetree.linux_address import dma_ranges, regions
+from paradrive.devicetree.linux_interrupts import find_interrupt
+from paradrive.devicetree.memory import memory_regions
+from paradrive.devicetree.node import DeviceTree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,13 +154,18 @@ def read_or_refuse(contents: bytes) -> None:
         return
     written = tree.to_blob()
     assert DeviceTree(written).to_blob() == written
-    uses: list[Callable[[], object]] = [tree.memory_regions, tree.cpu_nodes, tree.console_node]
+    uses: list[Callable[[], object]] = [partial(memory_regions, tree), tree.cpu_nodes, tree.console_node]
     for node in tree.root.walk():
-        uses += [node.register_regions, node.interrupts, partial(getattr, node, "compatible")]
+        uses += [
+            partial(regions, node, 8),
+            partial(find_interrupt, node),
+            partial(dma_ranges, node),
+            partial(getattr, node, "compatible"),
+        ]
     for use in uses:
         with contextlib.suppress(DeviceTreeError):
             use()
 
 
 def test_good_blob_of_the_fuzz_test_is_good() -> None:
-    assert DeviceTree(GOOD).memory_regions() == [(0, 0x100000)]
+    assert memory_regions(DeviceTree(GOOD)) == [(0, 0x100000)]
