@@ -21,27 +21,36 @@ if TYPE_CHECKING:
 _HEADING = ("offset", "name", "width", "access", "reset", "meaning")
 
 
-def section(device: type[Device], source: str = "") -> str:
+def section(device: type[Device], source: str = "", base: type[Device] = Device) -> str:
     """Return the section of a device class in Markdown: what it is, and all that it declares.
 
-    ``source`` is a sentence about where the class is.
+    ``source`` is a sentence about where the class is. What it has of ``base`` is left out.
     """
-    compatible = ", ".join(f'`"{name}"`' for name in device.compatible)
+    models = f" Model: {_quoted(device.model_names)}." if device.model_names else ""
+    besides = f"Besides what {base.__name__} has:" if base is not Device else ""
     paragraphs = [
         f"## {device.__name__}",
-        f"Compatible: {compatible or 'nothing'}.{f' {source}' if source else ''}",
+        f"Compatible: {_quoted(device.compatible) or 'nothing'}.{models}{f' {source}' if source else ''}",
         inspect.getdoc(inspect.getmodule(device)) or "",
-        describe(device),
+        besides,
+        describe(device, base),
     ]
     return "\n\n".join(paragraph.rstrip() for paragraph in paragraphs if paragraph) + "\n"
 
 
-def describe(device: type[Device]) -> str:
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'`"{name}"`' for name in names)
+
+
+def describe(device: type[Device], base: type[Device] = Device) -> str:
     """Return what a device class declares: the register map as a table in Markdown, then the rest.
 
-    An array shows how many registers it has, and how far apart they are in each dimension.
+    An array shows how many registers it has, and how far apart they are in each dimension. What it has of
+    ``base`` is left out.
     """
-    declarations = device.declarations.values()
+    declarations = [
+        one for name, one in device.declarations.items() if base.declarations.get(name) is not one
+    ]
     mapped = [one for one in declarations if isinstance(one, RegisterDeclaration | Window)]
     mapped.sort(key=lambda one: (device.regions.index(one.region), one.offset))
     lines = []
@@ -84,8 +93,8 @@ def _row(device: type[Device], declared: RegisterDeclaration | Window) -> tuple[
 
 def _others(declarations: Iterable[Declaration]) -> Iterator[tuple[str, list[str]]]:
     """Yield what a device has besides what the guest can read and write."""
-    # The line that every device gets, whether it uses it or not, tells nothing.
-    declared = [one for one in declarations if one is not Device.interrupt]
+    # The line that every device gets, whether it uses it or not, tells nothing; nor does what is private.
+    declared = [one for one in declarations if one is not Device.interrupt and one.name[0] != "_"]
     for title, kind in (("Interrupts", Interrupt), ("Timers", Timer), ("State", State)):
         names = [_other(one) for one in declared if isinstance(one, kind)]
         if names:

@@ -45,6 +45,8 @@ class Device:
 
     #: The device tree's ``compatible`` strings which this class models.
     compatible: ClassVar[tuple[str, ...]] = ()
+    #: What nodes call it in ``paradrive,model``, where their ``compatible`` tells only how it is reached.
+    model_names: ClassVar[tuple[str, ...]] = ()
     #: Version of the saved state; raise it when an older model could not understand the state any more.
     state_version: ClassVar[int] = 1
     #: The order of the bytes of registers, and of numbers in guest memory. ``byte_order_from_node``: unless

@@ -21,6 +21,7 @@ from paradrive.devicetree.linux_address import Region, regions
 from paradrive.host.inputs import InputError
 from paradrive.machine.device_models import by_compatible, find_model, names_of
 from paradrive.machine.named_models import describe_error, installed_model
+from paradrive.machine.virtio_models import VIRTIO_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -51,9 +52,11 @@ def _chip_models(mpic: MpicModel, surroundings: Surroundings) -> dict[str, Model
 
 
 #: What the boards' own models model; a test's file that imports one of these classes does not replace it.
-MODELLED = frozenset(name for device in (Mpic, Ns16550, Guts, Pvctl, Pvpanic) for name in device.compatible)
+MODELLED = frozenset(
+    ("virtio,mmio", *(name for device in (Mpic, Ns16550, Guts, Pvctl, Pvpanic) for name in device.compatible))
+)
 #: What only a hypervisor can add.
-PARAVIRTUAL_MODELS = by_compatible((Pvctl, Pvpanic))
+PARAVIRTUAL_MODELS = {**by_compatible((Pvctl, Pvpanic)), **VIRTIO_MODELS}
 
 
 class Board(NamedTuple):

@@ -24,7 +24,8 @@ MODEL_PROPERTY = "paradrive,model"
 
 def by_compatible(classes: Iterable[type[Device]]) -> dict[str, Model]:
     """Return the classes by what each says itself, not only inherits; of two that say the same, the last."""
-    return {name: device for device in classes for name in vars(device).get("compatible", ())}
+    said = ("compatible", "model_names")
+    return {name: device for device in classes for key in said for name in vars(device).get(key, ())}
 
 
 def find_model(tree: DeviceTree, node: Node, models: Mapping[str, Model]) -> Model | None:

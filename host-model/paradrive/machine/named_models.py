@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Device models that somebody names: a user in an option, an installed package in its entry points.
 
-A name is ``module:Class`` or ``KEY=module:Class``. Without a key, the class models what it is ``compatible``
-with; a key is any name of a node that `device_models` knows. A package declares its devices by key, in the
-group ``paradrive.devices`` of its entry points:
+A name is ``module:Class`` or ``KEY=module:Class``. Without a key, the class models what it says itself by its
+``model_names``, or by what it is ``compatible`` with; a key is any name of a node that `device_models` knows.
+A package declares its devices by key, in the group ``paradrive.devices`` of its entry points:
 
     [project.entry-points."paradrive.devices"]
     "acme,nic" = "acme_devices.nic:Nic"
@@ -44,7 +44,7 @@ def named_models(names: Iterable[str], source: str, directory: str) -> dict[str,
         if match is None:
             raise InputError(f"{source} {name}", "is neither module:Class nor KEY=module:Class")
         device = device_class(match["class"], f"{source} {name}")
-        keys = device.compatible if match["key"] is None else (match["key"],)
+        keys = (device.model_names or device.compatible) if match["key"] is None else (match["key"],)
         if not keys:
             raise InputError(f"{source} {name}", "says not what it is compatible with: KEY=module:Class does")
         models |= dict.fromkeys(keys, device)
