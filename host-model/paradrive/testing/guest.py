@@ -55,9 +55,10 @@ class Guest(MachineView):
         models: Mapping[str, Model] | None = None,
     ) -> None:
         self._console = Console()
+        self.tree = DeviceTree(files.dtb.read_bytes() if tree is None else tree, str(files.dtb))
         self.machine = Machine(
             Configuration(
-                tree=DeviceTree(files.dtb.read_bytes() if tree is None else tree, str(files.dtb)),
+                tree=self.tree,
                 kernel=load_kernel(str(files.kernel)),
                 initrd=Initrd(str(files.initrd), files.initrd.read_bytes()),
                 machine=machine,

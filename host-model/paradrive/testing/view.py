@@ -10,6 +10,7 @@ from paradrive.devices.pvctl import Pvctl
 
 if TYPE_CHECKING:
     from paradrive.devices.ns16550 import Ns16550
+    from paradrive.devicetree.node import DeviceTree
     from paradrive.guest.console import Console
     from paradrive.machine.machine import Machine
 
@@ -17,9 +18,10 @@ AnyDevice = TypeVar("AnyDevice", bound=Device)
 
 
 class MachineView:
-    """A machine and the console that it prints to."""
+    """A machine, the tree that it was built from, and the console that it prints to."""
 
     machine: Machine
+    tree: DeviceTree
     _console: Console
 
     @property
@@ -41,11 +43,22 @@ class MachineView:
         return self.machine.console
 
     def device(self, kind: type[AnyDevice]) -> AnyDevice:
-        """Return the machine's only device of this class; LookupError unless there is exactly one."""
-        found = [device for device in self.machine.devices.values() if isinstance(device, kind)]
+        """Return the machine's only device of this class.
+
+        LookupError unless there is exactly one; ``machine.devices`` has all of them, by the paths of their
+        nodes.
+        """
+        found = {path: one for path, one in self.machine.devices.items() if isinstance(one, kind)}
         if len(found) != 1:
-            raise LookupError(f"the machine has {len(found)} devices of class {kind.__name__}")
-        return found[0]
+            count = f"the machine has {len(found)} devices of class {kind.__name__}"
+            raise LookupError("; ".join((count, *(found or self._warnings_of(kind)))))
+        return next(iter(found.values()))
+
+    def _warnings_of(self, kind: type[Device]) -> list[str]:
+        """Return what is said of the nodes that this class is a model of."""
+        nodes = (node for node in self.tree.root.walk() if {*kind.compatible} & {*node.compatible})
+        paths = tuple(f"{node.path}:" for node in nodes)
+        return [warning for warning in self.machine.warnings if warning.startswith(paths)]
 
     @property
     def pvctl(self) -> Pvctl:
