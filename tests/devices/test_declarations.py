@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from paradrive.cpu.clock import Clock
 from paradrive.devices import (
+    RC,
     RO,
     RW,
     W1C,
@@ -30,8 +31,10 @@ from paradrive.devices import (
     bits,
     detached,
 )
+from paradrive.devices.description import describe
 from paradrive.devices.interrupt import InterruptLine
 from paradrive.devices.services import DetachedNode
+from paradrive.devicetree.error import DeviceTreeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -588,6 +591,92 @@ def test_buffers_are_brought_back(buffers: Buffers, way: str) -> None:
 def test_window_of_another_size_is_refused(buffers: Buffers) -> None:
     with pytest.raises(ValueError, match="CONFIG"):
         buffers.load(buffers.save() | {"windows": {"CONFIG": b"short"}})
+
+
+# Bits that accesses clear
+
+
+class Watchdog(RegisterDevice):
+    irq = Interrupt()
+    CONTROL = Register(0x0, RW, "Mixed.", widths=(1, 4), reset=0x0000_0C01, w1c=0x0C00, writable=0x0000_0FFF)
+    EVENTS = Register(0x4, RC, "What has happened.")
+    ERRORS = RegisterArray(0x8, RC, "Errors of each lane.", dimensions=((2, 4),))
+
+    @irq.level
+    def _has_events(self) -> int:
+        return self.EVENTS
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "value", "expected"),
+    [
+        (0, 4, 0x0000_0402, 0x0000_0802),
+        (0, 4, 0xFFFF_F0FF, 0x0000_0CFF),
+        (0, 4, 0x0000_0C00, 0),
+        (3, 1, 0x02, 0x0000_0C02),
+        (2, 1, 0x08, 0x0000_0401),
+        (2, 1, 0x03, 0x0000_0F01),
+    ],
+)
+def test_ones_clear_some_bits_and_others_are_stored(
+    offset: int, size: int, value: int, expected: int
+) -> None:
+    watchdog = Watchdog()
+    watchdog.write(offset, size, value)
+    assert expected == watchdog.CONTROL
+
+
+def test_documentation_names_the_bits_that_ones_clear() -> None:
+    assert "W1C 0xc00" in describe(Watchdog)
+
+
+def test_read_clears_what_it_has_told_and_the_interrupt_with_it() -> None:
+    watchdog = Watchdog()
+    watchdog.attach(detached())
+    watchdog.EVENTS = 5
+    assert watchdog.irq.level
+    assert (watchdog.read(0x4, 4), watchdog.irq.level, watchdog.read(0x4, 4)) == (5, False, 0)
+    watchdog.ERRORS[:] = [1, 2]
+    assert (watchdog.read(0xC, 4), watchdog.ERRORS) == (2, [1, 0])
+    watchdog.write(0x4, 4, 7)
+    assert (watchdog.EVENTS, watchdog.guest_errors.count) == (0, 1)
+
+
+# Ints of a device
+
+
+class Clockwork(RegisterDevice):
+    ahead = State(int)
+    small = State(int, limit=1 << 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fits"),
+    [
+        ("ahead", -(1 << 63), True),
+        ("ahead", (1 << 64) - 1, True),
+        ("ahead", 1 << 64, False),
+        ("small", -1, False),
+        ("small", 0xFFFF, True),
+        ("small", 1 << 16, False),
+    ],
+)
+def test_int_without_a_limit_may_be_negative(name: str, value: int, fits: bool) -> None:
+    device, other = Clockwork(), Clockwork()
+    setattr(device, name, value)
+    if fits:
+        other.load(json.loads(json.dumps(device.save())))
+        assert getattr(other, name) == value
+    else:
+        with pytest.raises(ValueError, match=name):
+            device.save()
+
+
+def test_property_of_the_node_has_a_default_or_must_be_there() -> None:
+    node = DetachedNode({"lanes": (3).to_bytes(4, "big")})
+    assert (node.cell("lanes", 1), node.cell("speed", 1)) == (3, 1)
+    with pytest.raises(DeviceTreeError, match="speed"):
+        node.cell("speed")
 
 
 # What is not declared

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 from program_guest import PVCTL
 
-from paradrive.devices.interrupt import InterruptLine
+from paradrive.devices.interrupt import Interrupt, InterruptLine
 from paradrive.devices.pvctl import Pvctl
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.devices.registers import RW, Register
+from paradrive.host.inputs import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from program_guest import Boot
+
+    from paradrive.devices.services import Services
+    from paradrive.machine.machine import Machine
 
 
 class Widget(RegisterDevice):
@@ -35,6 +39,24 @@ class LoneWidget(RegisterDevice):
     def __init__(self) -> None:
         super().__init__()
         self.created_without_parameters = True
+
+
+class Button(RegisterDevice):
+    compatible = ("acme,button",)
+    press = Interrupt("press")
+    release = Interrupt("release")
+
+
+class Needy(Widget):
+    def attach(self, services: Services) -> None:
+        super().attach(services)
+        self.lanes = self.node.cell("acme,lanes")
+
+
+class Broken(Widget):
+    def attach(self, services: Services) -> None:
+        super().attach(services)
+        self.lanes = self.node.cells("acme,lanes")[0]
 
 
 class DerivedWidget(Widget):
@@ -137,3 +159,50 @@ def test_device_has_a_line_whether_it_is_given_one_or_not() -> None:
     line = InterruptLine()
     assert Widget(line).interrupt is line
     assert Widget().interrupt.sink is None
+
+
+BUTTON = "/platform@f00000000/button"
+
+
+@pytest.fixture
+def boot_with_button(boot: Boot, compile_tree: Callable[[str], bytes]) -> Callable[..., Machine]:
+    """Return what makes a machine with a node that has interrupts and no reg."""
+    tree = compile_tree(
+        """/dts-v1/; /include/ "ppce500.dtsi" /include/ "e500v2.dtsi" / { platform@f00000000 { button {
+            compatible = "acme,button"; interrupts = <6 0>, <7 0>; interrupt-names = "release", "press";
+        }; }; };"""
+    )
+    return lambda model: boot("b .", tree, models={"acme,button": model})
+
+
+def test_device_without_registers_needs_no_place_in_the_address_map(
+    boot_with_button: Callable[..., Machine],
+) -> None:
+    machine = boot_with_button(Button)
+    button = machine.devices[BUTTON]
+    assert isinstance(button, Button)
+    assert machine.warnings == []
+    raised: list[str] = []
+    for name in ("press", "release"):
+        line: InterruptLine = getattr(button, name)
+        assert line.sink is not None
+        line.sink = lambda level, name=name: raised.append(name) if level else None
+        line.pulse()
+    assert raised == ["press", "release"]
+
+
+def test_device_with_registers_needs_a_place(boot_with_button: Callable[..., Machine]) -> None:
+    machine = boot_with_button(Widget)
+    assert BUTTON not in machine.devices
+    assert BUTTON in "".join(machine.warnings)
+
+
+def test_device_whose_node_lacks_what_it_needs_is_left_out(boot: Boot, tree: Callable[..., bytes]) -> None:
+    machine = boot("b .", tree(), models={"acme,widget": Needy})
+    assert WIDGET not in machine.devices
+    assert "acme,lanes" in "".join(machine.warnings)
+
+
+def test_model_that_fails_at_its_node_is_named(boot: Boot, tree: Callable[..., bytes]) -> None:
+    with pytest.raises(InputError, match=f"{WIDGET}.*{Broken.__name__}"):
+        boot("b .", tree(), models={"acme,widget": Broken})

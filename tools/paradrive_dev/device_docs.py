@@ -37,9 +37,9 @@ values are big-endian unless a section says otherwise. A register may be accesse
 other access, one to an offset without a register, or in a direction that the register lacks is a guest
 error: it is counted, reads as 0 and changes nothing.
 
-Access is RO, RW, WO, or R/W1C: a write clears the bits in which it has ones. Where the reset value is
-"host", the host determines the value. After the meaning come the names of bits and values. NAME[4] are
-four registers; i and j count from 0.
+Access is RO, RW, WO, R/W1C (a write clears the bits in which it has ones) or RC (a read clears all bits).
+Where the reset value is "host", the host determines the value. After the meaning come the names of bits
+and values. NAME[4] are four registers; i and j count from 0.
 """
 
 

@@ -10,11 +10,13 @@ from paradrive.devices.device import Device
 from paradrive.devices.fields import Fields, bits
 from paradrive.devices.interrupt import Interrupt
 from paradrive.devices.register_device import RegisterDevice
-from paradrive.devices.registers import RO, RW, W1C, WO, Register, RegisterArray
+from paradrive.devices.registers import RC, RO, RW, W1C, WO, Register, RegisterArray
+from paradrive.devices.services import Services
 from paradrive.devices.state import State
 from paradrive.devices.timer import Timer
 
 __all__ = [
+    "RC",
     "RO",
     "RW",
     "W1C",
@@ -26,6 +28,7 @@ __all__ = [
     "Register",
     "RegisterArray",
     "RegisterDevice",
+    "Services",
     "State",
     "Timer",
     "Window",

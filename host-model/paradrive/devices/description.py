@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from paradrive.devices.buffers import Fifo, Window
 from paradrive.devices.device import Device
 from paradrive.devices.interrupt import Interrupt
-from paradrive.devices.registers import RegisterArray, RegisterDeclaration
+from paradrive.devices.registers import Access, RegisterArray, RegisterDeclaration
 from paradrive.devices.state import State
 from paradrive.devices.timer import Timer
 
@@ -79,6 +79,7 @@ def _row(device: type[Device], declared: RegisterDeclaration | Window) -> tuple[
     if len(device.regions) > 1:
         offset = f"{declared.region}: {offset}"
     reset = "host" if declared.is_constant else "0x0"
+    access = declared.access.value
     if isinstance(declared, Window):
         widths, meaning = f"{declared.size:#x} bytes", declared.doc
     else:
@@ -88,7 +89,9 @@ def _row(device: type[Device], declared: RegisterDeclaration | Window) -> tuple[
         fields = ", ".join(f"{field} {value:#x}" for field, value in declared.field_names().items())
         meaning = f"{declared.doc} {fields}." if fields else declared.doc
         reset = reset if declared.is_constant else f"{declared.reset_value:#x}"
-    return offset, name, widths, declared.access.value, reset, meaning
+        if declared.w1c and declared.access is not Access.W1C:
+            access += f", W1C {declared.w1c:#x}"
+    return offset, name, widths, access, reset, meaning
 
 
 def _others(declarations: Iterable[Declaration]) -> Iterator[tuple[str, list[str]]]:

@@ -55,6 +55,8 @@ class Device:
     byte_order_from_node: ClassVar[bool] = False
     #: The regions that it answers in.
     regions: ClassVar[tuple[RegionKey, ...]] = (0,)
+    #: Whether its node must say where it answers: one without registers, such as a button, need not.
+    needs_reg: ClassVar[bool] = True
     #: The first interrupt of its node, of a device that declares no interrupt of its own.
     interrupt = Interrupt()
     #: What the class declares, by name; filled in for each class.

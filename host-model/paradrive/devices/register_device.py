@@ -44,6 +44,7 @@ class RegisterDevice(Device):
             regions = [register.region for register in cls.registers]
             regions += [window.region for window in cls.windows]
             cls.regions = tuple(dict.fromkeys(regions)) or (0,)
+            cls.needs_reg = bool(regions)
 
     def __init__(self, interrupt: InterruptLine | None = None) -> None:
         super().__init__(interrupt)

@@ -50,7 +50,18 @@ if TYPE_CHECKING:
 
     from paradrive.devices.device import Device, RegionKey
 
-__all__ = ["RO", "RW", "W1C", "WO", "Access", "Fields", "Register", "RegisterArray", "RegisterDeclaration"]
+__all__ = [
+    "RC",
+    "RO",
+    "RW",
+    "W1C",
+    "WO",
+    "Access",
+    "Fields",
+    "Register",
+    "RegisterArray",
+    "RegisterDeclaration",
+]
 
 
 class Access(enum.Enum):
@@ -64,9 +75,11 @@ class Access(enum.Enum):
     WO = "WO"
     #: A write clears the bits in which it has ones.
     W1C = "R/W1C"
+    #: Read-only, and a read clears all bits.
+    RC = "RC"
 
 
-RO, RW, WO, W1C = Access
+RO, RW, WO, W1C, RC = Access
 
 
 class Lane(NamedTuple):
@@ -88,7 +101,8 @@ class RegisterDeclaration(Declaration):
     ``reg-names``). ``width`` is its size in bytes, ``widths`` the sizes in which it may be accessed,
     naturally aligned: its own unless given. A narrower access reaches a part of it: of a big-endian device
     the first byte is the most significant. ``reset`` is the value after power-on, ``writable`` the bits that
-    a write changes (all unless given). ``constant`` marks a value that the host determines: reset and
+    a write changes (all unless given), ``w1c`` those that a write of ones clears where other bits of the
+    register behave otherwise. ``constant`` marks a value that the host determines: reset and
     load leave it alone. ``banked`` marks a register behind the offset of another one, whose hooks
     pass accesses on to it.
     """
@@ -107,6 +121,7 @@ class RegisterDeclaration(Declaration):
         region: RegionKey = 0,
         reset: int = 0,
         writable: int | None = None,
+        w1c: int = 0,
         fields: FieldNames | None = None,
         constant: bool = False,
         banked: bool = False,
@@ -123,6 +138,7 @@ class RegisterDeclaration(Declaration):
         self.reset_value = reset
         self.mask = (1 << 8 * width) - 1
         self.writable = self.mask if writable is None else writable
+        self.w1c = self.writable if access is Access.W1C else w1c & self.writable
         self.fields = fields
         self.is_constant = constant
         self.banked = banked
@@ -134,8 +150,8 @@ class RegisterDeclaration(Declaration):
     def on_write(self, hook: Hook) -> Hook:
         """Let a method perform writes: of a register ``hook(value)``, of an array ``hook(index, value)``.
 
-        It stores what is to be stored. A narrow write comes with the other bits as they are, of a
-        write-1-to-clear register as zeros.
+        It stores what is to be stored. A narrow write comes with the other bits as they are, those that
+        ones clear as zeros.
         """
         return self.hook("write", hook)
 
@@ -151,12 +167,12 @@ class RegisterDeclaration(Declaration):
     @property
     def is_writable(self) -> bool:
         """Whether writes are defined."""
-        return self.access is not Access.RO
+        return self.access not in (Access.RO, Access.RC)
 
     @property
     def is_hooked(self) -> bool:
-        """Whether a method takes part in accesses."""
-        return bool(self.hooks)
+        """Whether more comes of an access than that a value is returned or stored."""
+        return bool(self.hooks) or self.access is Access.RC
 
     def field_names(self) -> dict[str, int]:
         """Return the fields, in the order of their declaration."""
@@ -203,16 +219,13 @@ class RegisterDeclaration(Declaration):
         write = self.whole_writer(device, index)
         if lane.size == self.width:
             return write
-        shift, others = lane.shift, self.mask & ~lane.mask
-        if self.access is Access.W1C:
-            return lambda value: write(value << shift)
+        shift, others = lane.shift, self.mask & ~lane.mask & ~self.w1c
         return lambda value: write(self.stored(device, index) & others | value << shift)
 
     def written(self, old: int, value: int) -> int:
         """Return what a write without a hook makes of the old value."""
-        if self.access is Access.W1C:
-            return old & ~(value & self.writable)
-        return old & ~self.writable | value & self.writable
+        stored = self.writable & ~self.w1c
+        return (old & ~stored | value & stored) & ~(value & self.w1c)
 
 
 class Register(RegisterDeclaration):
@@ -267,8 +280,18 @@ class Register(RegisterDeclaration):
         return value
 
     def whole_reader(self, device: Device, index: int) -> Callable[[], int]:
-        """Return the hook, or a look-up."""
-        return self.hooked(device, "read") or partial(vars(device).__getitem__, self.name)
+        """Return the hook, or a look-up; and what clears it behind that."""
+        read = self.hooked(device, "read") or partial(vars(device).__getitem__, self.name)
+        if self.access is not Access.RC:
+            return read
+        values, name = vars(device), self.name
+
+        def take() -> int:
+            value: int = read()
+            values[name] = 0
+            return value
+
+        return take
 
     def whole_writer(self, device: Device, index: int) -> Callable[[int], None]:
         """Return the hook, or an assignment; and what is to be told behind it."""
@@ -285,7 +308,7 @@ class Register(RegisterDeclaration):
 
     def _assignment(self, device: Device) -> Callable[[int], None]:
         values, name, written = vars(device), self.name, self.written
-        if self.access is not Access.W1C and self.writable == self.mask:
+        if not self.w1c and self.writable == self.mask:
             return partial(values.__setitem__, name)
 
         def write(value: int) -> None:
@@ -316,6 +339,7 @@ class RegisterArray(RegisterDeclaration):
         region: RegionKey = 0,
         reset: int = 0,
         writable: int | None = None,
+        w1c: int = 0,
         fields: FieldNames | None = None,
     ) -> None:
         super().__init__(
@@ -327,6 +351,7 @@ class RegisterArray(RegisterDeclaration):
             region=region,
             reset=reset,
             writable=writable,
+            w1c=w1c,
             fields=fields,
         )
         self.dimensions = dimensions
@@ -388,10 +413,19 @@ class RegisterArray(RegisterDeclaration):
         return value
 
     def whole_reader(self, device: Device, index: int) -> Callable[[], int]:
-        """Return the hook with its index, or a look-up."""
+        """Return the hook with its index, or a look-up; and what clears it behind that."""
         hook = self.hooked(device, "read")
         values: list[int] = vars(device)[self.name]
-        return partial(values.__getitem__, index) if hook is None else partial(hook, index)
+        read = partial(values.__getitem__, index) if hook is None else partial(hook, index)
+        if self.access is not Access.RC:
+            return read
+
+        def take() -> int:
+            value: int = read()
+            values[index] = 0
+            return value
+
+        return take
 
     def whole_writer(self, device: Device, index: int) -> Callable[[int], None]:
         """Return the hook with its index, or an assignment; and what is to be told behind it."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from paradrive.cpu.clock import Clock
 from paradrive.devices.dma import Dma
+from paradrive.devicetree.error import DeviceTreeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +36,9 @@ class Node(Protocol):
     def cells(self, name: str) -> tuple[int, ...]:
         """Return a property of 32-bit cells, () where it is absent."""
 
+    def cell(self, name: str, default: int | None = None) -> int:
+        """Return the first cell of a property, or the default; DeviceTreeError where there is neither."""
+
 
 class DetachedNode:
     """The node of a device that no machine has: it has no properties unless given."""
@@ -57,6 +61,13 @@ class DetachedNode:
         value = self.properties.get(name, b"")
         whole = range(0, len(value) - 3, 4)
         return tuple(int.from_bytes(value[place : place + 4], "big") for place in whole)
+
+    def cell(self, name: str, default: int | None = None) -> int:
+        """Return the first cell of a property, or the default."""
+        first = next(iter(self.cells(name)), default)
+        if first is None:
+            raise DeviceTreeError("a node without a tree", f"{name} is missing")
+        return first
 
 
 class Host(Protocol):

@@ -31,7 +31,8 @@ class State(Declaration, Generic[Value]):
 
     ``kind`` is what it is: int, bool, str, bytes, bytearray, list, deque, dict, set, a dataclass or a
     NamedTuple. ``of`` is the kind of the elements, where that is a dataclass or a NamedTuple. ``limit``
-    bounds the length; of an int it is the first value that is too large. After each access and each timer,
+    bounds the length; of an int it is the first value that is too large, and there are no negative ones
+    then. After each access and each timer,
     what a container holds beyond its limit is dropped, the newest first, and recorded as a guest error: a
     guest decides how many requests it makes; a deque drops its oldest without a word. ``survives_reset``
     keeps the value through a reset; what is not ``saved`` stays out of saved files.
@@ -44,7 +45,7 @@ class State(Declaration, Generic[Value]):
         self,
         kind: type[Value],
         *,
-        limit: int = 1 << 16,
+        limit: int | None = None,
         default: Value | None = None,
         of: type | None = None,
         survives_reset: bool = False,
@@ -53,7 +54,9 @@ class State(Declaration, Generic[Value]):
         super().__init__()
         self.kind, self.of = kind, of
         self._survives_reset, self._saved = survives_reset, saved
-        self.limit = (1 << 64) if kind is int and limit == 1 << 16 else limit
+        self.limit = limit if limit is not None else (1 << 64) if kind is int else (1 << 16)
+        #: The least int: a difference, such as that of two times, may be negative.
+        self._least = -self.limit if limit is None else 0
         self._default = default
 
     @overload
@@ -127,7 +130,7 @@ class State(Declaration, Generic[Value]):
 
     def _fits(self, value: Any) -> bool:
         if isinstance(value, int):
-            return 0 <= value < self.limit or (isinstance(value, bool) and self.kind is bool)
+            return self._least <= value < self.limit or (isinstance(value, bool) and self.kind is bool)
         return not hasattr(value, "__len__") or dataclasses.is_dataclass(value) or len(value) <= self.limit
 
     def capture(self, device: Device) -> Callable[[], None] | None:

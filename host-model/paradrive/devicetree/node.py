@@ -140,6 +140,15 @@ class Node:
         cell = self.properties.get(name, b"")[index * CELL : (index + 1) * CELL]
         return int.from_bytes(cell, "big") if len(cell) == CELL else None
 
+    def cell(self, name: str, default: int | None = None) -> int:
+        """Return the first cell of a property, or the default; DeviceTreeError where there is neither."""
+        cell = self.read_u32(name)
+        if cell is None:
+            cell = default
+        if cell is None:
+            raise self.error(f"{name} is missing")
+        return cell
+
     def inherited_cells(self, name: str) -> int:
         """Return ``#address-cells`` or ``#size-cells`` of a bus: of the nearest node upwards that has any.
 

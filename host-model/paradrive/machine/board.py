@@ -173,13 +173,13 @@ class _Builder:
         if model is None:
             raise node.error(f"{self._board.name} has no model of {', '.join(node.compatible)!r:.200}")
         found = regions(node, MAX_REGIONS)
-        if not found:
-            raise node.error("has no reg")
         device = self._made_by(model, node)
+        if not found and device.needs_reg:
+            raise node.error("has no reg")
         if isinstance(device, Mpic):
             self._wiring.add_interrupt_controller(node, device)
-        places = self._places(device, node, found)
-        self._wiring.attach(device, node)
+        places = self._places(device, node, found) if found else {}
+        self._attach(device, node)
         for key, (address, size) in places.items():
             self._bus.map_device(address, size, device, key)
         return device
@@ -188,8 +188,15 @@ class _Builder:
         try:
             return model()
         except Exception as error:
-            name = f"{model.__module__}:{getattr(model, '__qualname__', model)}"
-            raise InputError(node.path, f"its model {name}: {describe_error(error)}") from error
+            raise _model_error(node, model, error) from error
+
+    def _attach(self, device: Device, node: Node) -> None:
+        try:
+            self._wiring.attach(device, node)
+        except DeviceTreeError:
+            raise  # the tree lacks what the model needs
+        except Exception as error:
+            raise _model_error(node, type(device), error) from error
 
     def _places(self, device: Device, node: Node, regions: list[Region]) -> dict[RegionKey, Region]:
         """Return where each region of the device is, by its key.
@@ -236,3 +243,8 @@ class _Builder:
                 self._wiring.warn(f"{node.path}: overlaps {name}, which answers from there on")
                 return Region(address, base - address)
         return region
+
+
+def _model_error(node: Node, model: Model, error: Exception) -> InputError:
+    name = f"{model.__module__}:{getattr(model, '__qualname__', model)}"
+    return InputError(node.path, f"its model {name}: {describe_error(error)}")
