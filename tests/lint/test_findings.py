@@ -12,16 +12,16 @@ from paradrive.devicetree.error import DeviceTreeError
 from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive_dev.agreement.variants import variants
-from paradrive_tools.lint import dtc, limits
 from paradrive_tools.lint import lint as lint_module
 from paradrive_tools.lint.finding import Finding, Location, Severity
-from paradrive_tools.lint.formats import FORMATS
 from paradrive_tools.lint.lint import all_rules, in_order
-from paradrive_tools.lint.pages import all_pages, page_of
-from paradrive_tools.lint.report import Expectation, Report
-from paradrive_tools.lint.rule import RULES, Problem, Rule, rule
+from paradrive_tools.lint.output.formats import FORMATS
+from paradrive_tools.lint.output.pages import all_pages, page_of
+from paradrive_tools.lint.output.report import Expectation, Report
+from paradrive_tools.lint.rules.rule import RULES, Problem, Rule, rule
 from paradrive_tools.lint.session import Companions, report_on
-from paradrive_tools.lint.source import read_tree
+from paradrive_tools.lint.source import dtc, limits
+from paradrive_tools.lint.source.reading import read_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable

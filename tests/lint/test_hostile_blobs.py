@@ -14,17 +14,17 @@ from paradrive.devicetree.fdt import MAX_BLOB_SIZE
 from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive_tools.guest_build.trees import ensure_tree
-from paradrive_tools.lint.limits import MAX_NODES, MAX_PROPERTIES_SIZE
 from paradrive_tools.lint.lint import in_order
 from paradrive_tools.lint.session import Companions, report_on
-from paradrive_tools.lint.source import Source, read_tree
-from paradrive_tools.lint.source_map import SourceMap
+from paradrive_tools.lint.source.limits import MAX_NODES, MAX_PROPERTIES_SIZE
+from paradrive_tools.lint.source.reading import Source, read_tree
+from paradrive_tools.lint.source.source_map import SourceMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from paradrive_tools.lint.report import Report
+    from paradrive_tools.lint.output.report import Report
 
     Lint = Callable[..., tuple[int, str, str]]
 

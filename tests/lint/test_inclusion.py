@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from paradrive.host.inputs import InputError
-from paradrive_tools.lint import inclusion
-from paradrive_tools.lint.source import Source, read_tree
+from paradrive_tools.lint.source import inclusion
+from paradrive_tools.lint.source.reading import Source, read_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,20 +14,24 @@ from paradrive.machine.board import board_named
 from paradrive_tools.guest_build.driver import PVCTL, ensure_module
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.kernel import ensure_kernel
-from paradrive_tools.lint.configuration import MAX_CONFIGURATION_SIZE, Configuration, read_configuration
-from paradrive_tools.lint.kconfig_tree import kconfig_tree
-from paradrive_tools.lint.module import Module
-from paradrive_tools.lint.rule import RULES
+from paradrive_tools.lint.driver.module import Module
+from paradrive_tools.lint.kconfig.configuration import (
+    MAX_CONFIGURATION_SIZE,
+    Configuration,
+    read_configuration,
+)
+from paradrive_tools.lint.kconfig.tree import kconfig_tree
 from paradrive_tools.lint.rules import configuration as rules
 from paradrive_tools.lint.rules import driver
-from paradrive_tools.lint.source_map import SourceMap
+from paradrive_tools.lint.rules.rule import RULES
+from paradrive_tools.lint.source.source_map import SourceMap
 from paradrive_tools.lint.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from paradrive_tools.lint.rule import Problem
+    from paradrive_tools.lint.rules.rule import Problem
 
     Read = Callable[[str], Configuration]
     Lint = Callable[..., dict[str, list[Problem]]]

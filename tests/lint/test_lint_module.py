@@ -15,19 +15,19 @@ from paradrive.host.inputs import InputError
 from paradrive.machine.board import board_named
 from paradrive_tools.guest_build.driver import PVCTL, ensure_module
 from paradrive_tools.guest_build.kernel import ensure_kernel
-from paradrive_tools.lint.aliases import compatible_of, modalias
-from paradrive_tools.lint.kernel import Kernel
-from paradrive_tools.lint.module import Module
-from paradrive_tools.lint.rule import RULES
+from paradrive_tools.lint.driver.aliases import compatible_of, modalias
+from paradrive_tools.lint.driver.kernel import Kernel
+from paradrive_tools.lint.driver.module import Module
 from paradrive_tools.lint.rules import driver
-from paradrive_tools.lint.source_map import SourceMap
+from paradrive_tools.lint.rules.rule import RULES
+from paradrive_tools.lint.source.source_map import SourceMap
 from paradrive_tools.lint.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from paradrive_tools.lint.rule import Problem
+    from paradrive_tools.lint.rules.rule import Problem
 
     Compile = Callable[[str], bytes]
     ChangeModule = Callable[..., Module]

@@ -11,10 +11,10 @@ from paradrive.cpu.user_cache import cache_directory
 from paradrive.devicetree.node import DeviceTree
 from paradrive.machine.board import board_named
 from paradrive_tools.guest_build.paths import TREE_SOURCES
-from paradrive_tools.lint import schemas
-from paradrive_tools.lint.schema_process import SchemaProcess
-from paradrive_tools.lint.schema_worker import Judge, load_validator
-from paradrive_tools.lint.source_map import SourceMap
+from paradrive_tools.lint.schema import judgement as schemas
+from paradrive_tools.lint.schema.process import SchemaProcess
+from paradrive_tools.lint.schema.worker import Judge, load_validator
+from paradrive_tools.lint.source.source_map import SourceMap
 from paradrive_tools.lint.subject import Subject
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from paradrive_tools.lint.finding import Finding
-    from paradrive_tools.lint.schema_protocol import Violation
+    from paradrive_tools.lint.schema.protocol import Violation
 
     Compile = Callable[[str], bytes]
     Judgement = Callable[[str], list[Finding]]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from paradrive_tools.guest_build.paths import TREE_SOURCES
 from paradrive_tools.lint.finding import Location
-from paradrive_tools.lint.source import read_tree
-from paradrive_tools.lint.source_map import SourceMap, parse_annotated
+from paradrive_tools.lint.source.reading import read_tree
+from paradrive_tools.lint.source.source_map import SourceMap, parse_annotated
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import pytest
 from paradrive_dev.agreement.variants import VARIANTS, Variant, variants
 from paradrive_tools.lint.lint import all_rules
 from paradrive_tools.lint.session import Companions, report_on
-from paradrive_tools.lint.source import read_tree
+from paradrive_tools.lint.source.reading import read_tree
 
 ALL = variants()
 #: Rules about what goes with a tree, which no tree alone can break.

@@ -16,7 +16,7 @@ from paradrive.cpu import tracing
 from paradrive.devices.register_device import RegisterDevice
 from paradrive.isa.decoder import decode
 from paradrive_tools.guest_build.paths import CHECKOUT
-from paradrive_tools.lint import rule
+from paradrive_tools.lint.rules import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -34,8 +34,8 @@ def main() -> None:
         from paradrive.host.inputs import InputError
         from paradrive_tools.lint.lint import all_rules
         from paradrive_tools.lint.session import Companions, report_on
-        from paradrive_tools.lint.source import Source
-        from paradrive_tools.lint.source_map import SourceMap
+        from paradrive_tools.lint.source.reading import Source
+        from paradrive_tools.lint.source.source_map import SourceMap
 
         all_rules()
 

@@ -9,12 +9,12 @@ from paradrive.devicetree.node import DeviceTree
 from paradrive.machine.board import board_named
 from paradrive_dev.agreement.reality import NO_DRIVER, observe
 from paradrive_tools.lint.linux.outcome import OTHER_DRIVER, POPULATED
-from paradrive_tools.lint.source_map import SourceMap
+from paradrive_tools.lint.source.source_map import SourceMap
 from paradrive_tools.lint.subject import Subject
 
 if TYPE_CHECKING:
     from paradrive_dev.agreement.reality import Observation
-    from paradrive_tools.lint.prediction import Prediction
+    from paradrive_tools.lint.driver.prediction import Prediction
 
 
 class Disagreement(NamedTuple):

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive_tools.guest_build.paths import TREE_SOURCES
-from paradrive_tools.lint.source import read_tree
+from paradrive_tools.lint.source.reading import read_tree
 from paradrive_tools.options import DEFAULT_CPU, DEFAULT_MACHINE
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive_dev.bench.process import BenchError, Program, sample
 from paradrive_tools.guest_build.paths import TREE_SOURCES
-from paradrive_tools.lint.dtc import OPTIONAL_CHECKS
-from paradrive_tools.lint.source import read_tree
+from paradrive_tools.lint.source.dtc import OPTIONAL_CHECKS
+from paradrive_tools.lint.source.reading import read_tree
 from paradrive_tools.lint.terms import EXIT_FINDINGS
 
 if TYPE_CHECKING:

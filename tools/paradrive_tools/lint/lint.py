@@ -9,14 +9,16 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from paradrive.devicetree.error import DeviceTreeError
-from paradrive_tools.lint import dtc, rules, schemas
+from paradrive_tools.lint import rules
 from paradrive_tools.lint.finding import Finding, Location
-from paradrive_tools.lint.rule import RULES, Rule
+from paradrive_tools.lint.rules.rule import RULES, Rule
+from paradrive_tools.lint.schema import judgement as schemas
+from paradrive_tools.lint.source import dtc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from paradrive_tools.lint.rule import Problem
+    from paradrive_tools.lint.rules.rule import Problem
     from paradrive_tools.lint.subject import Subject
 
 

@@ -16,12 +16,12 @@ from paradrive.machine.board import BOARDS, board_named
 from paradrive.machine.machine import cpu_named
 from paradrive_tools import exit_status
 from paradrive_tools.lint.finding import Finding, Location, Severity
-from paradrive_tools.lint.formats import FORMATS
-from paradrive_tools.lint.limits import check_size
 from paradrive_tools.lint.lint import in_order, lint
-from paradrive_tools.lint.pages import all_pages, page_of
-from paradrive_tools.lint.report import Expectation, Report
-from paradrive_tools.lint.source import Source, read_tree
+from paradrive_tools.lint.output.formats import FORMATS
+from paradrive_tools.lint.output.pages import all_pages, page_of
+from paradrive_tools.lint.output.report import Expectation, Report
+from paradrive_tools.lint.source.limits import check_size
+from paradrive_tools.lint.source.reading import Source, read_tree
 from paradrive_tools.lint.subject import Subject
 from paradrive_tools.lint.terms import EXIT_FINDINGS
 from paradrive_tools.options import DEFAULT_MACHINE, device_models
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from paradrive.machine.board import Board
     from paradrive.machine.device_models import Model
-    from paradrive_tools.lint.configuration import Configuration
-    from paradrive_tools.lint.kernel import Kernel
-    from paradrive_tools.lint.module import Module
+    from paradrive_tools.lint.driver.kernel import Kernel
+    from paradrive_tools.lint.driver.module import Module
+    from paradrive_tools.lint.kconfig.configuration import Configuration
 
 
 #: How many trees are read before the one that is linted has been; each can be large.
@@ -97,9 +97,9 @@ def _companions(options: argparse.Namespace) -> Companions:
         return Companions(board, models=models)
     from paradrive_tools.guest_build import BuildError
     from paradrive_tools.guest_build.kernel import ensure_kernel
-    from paradrive_tools.lint.configuration import read_configuration
-    from paradrive_tools.lint.kernel import Kernel
-    from paradrive_tools.lint.module import Module
+    from paradrive_tools.lint.driver.kernel import Kernel
+    from paradrive_tools.lint.driver.module import Module
+    from paradrive_tools.lint.kconfig.configuration import read_configuration
 
     module = Module(options.module) if options.module is not None else None
     try:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from paradrive.devices.pvctl import Pvctl
 from paradrive.devicetree.linux_interrupts import EndlessSearch, find_interrupt
+from paradrive_tools.lint.driver.prediction import Prediction, predict
+from paradrive_tools.lint.driver.pvctl import has_guts_reset
 from paradrive_tools.lint.linux.interrupts import Interrupts
 from paradrive_tools.lint.linux.population import populate
-from paradrive_tools.lint.prediction import Prediction, predict
-from paradrive_tools.lint.pvctl_driver import has_guts_reset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from paradrive.devicetree.node import DeviceTree, Node
     from paradrive.machine.board import Board
     from paradrive.machine.device_models import Model
-    from paradrive_tools.lint.configuration import Configuration
+    from paradrive_tools.lint.driver.kernel import Kernel
+    from paradrive_tools.lint.driver.module import Module
     from paradrive_tools.lint.finding import Finding
-    from paradrive_tools.lint.kernel import Kernel
+    from paradrive_tools.lint.kconfig.configuration import Configuration
     from paradrive_tools.lint.linux.population import Population
-    from paradrive_tools.lint.module import Module
-    from paradrive_tools.lint.source_map import SourceMap
+    from paradrive_tools.lint.source.source_map import SourceMap
 
 
 class Subject:

@@ -7,13 +7,13 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from paradrive_tools.lint.finding import Severity
-from paradrive_tools.lint.rule import Problem, rule
+from paradrive_tools.lint.rules.rule import Problem, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from paradrive_tools.lint.kernel import Export
-    from paradrive_tools.lint.module import Module
+    from paradrive_tools.lint.driver.kernel import Export
+    from paradrive_tools.lint.driver.module import Module
     from paradrive_tools.lint.subject import Subject
 
 #: More of them say nothing new.

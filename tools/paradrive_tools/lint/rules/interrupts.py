@@ -9,7 +9,7 @@ from paradrive.devicetree.linux_interrupts import NoInterrupt, find_interrupt, f
 from paradrive.devicetree.node import CELL
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.linux.interrupts import HIGH_LEVEL, Interrupt
-from paradrive_tools.lint.rule import Problem, rule
+from paradrive_tools.lint.rules.rule import Problem, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,10 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from paradrive.devicetree.linux_address import entries
+from paradrive_tools.lint.driver.pvctl import COMPATIBLE
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.linux.population import device_name
-from paradrive_tools.lint.pvctl_driver import COMPATIBLE
-from paradrive_tools.lint.rule import Problem, rule
+from paradrive_tools.lint.rules.rule import Problem, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

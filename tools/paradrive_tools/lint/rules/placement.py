@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive.devicetree.linux_address import resources, windows
+from paradrive_tools.lint.driver.pvctl import COMPATIBLE
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.linux.resources import memory, reserved_memory
-from paradrive_tools.lint.pvctl_driver import COMPATIBLE
-from paradrive_tools.lint.rule import Problem, rule
+from paradrive_tools.lint.rules.rule import Problem, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

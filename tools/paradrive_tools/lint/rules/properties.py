@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paradrive_tools.lint.driver.pvctl import DEFAULT_PRIORITY, GUTS_PRIORITY, MAX_PRIORITY, SHARED_PRIORITY
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.linux.outcome import BOUND, NOT_POPULATED
-from paradrive_tools.lint.pvctl_driver import DEFAULT_PRIORITY, GUTS_PRIORITY, MAX_PRIORITY, SHARED_PRIORITY
-from paradrive_tools.lint.rule import Problem, rule
+from paradrive_tools.lint.rules.rule import Problem, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from paradrive.devicetree.linux_address import Untranslatable, entries, is_memory, resources, translate
 from paradrive.devicetree.node import BUS_CELLS, CELL
+from paradrive_tools.lint.driver.pvctl import REGISTERS_SIZE
 from paradrive_tools.lint.finding import Severity
-from paradrive_tools.lint.pvctl_driver import REGISTERS_SIZE
-from paradrive_tools.lint.rule import Problem, rule
+from paradrive_tools.lint.rules.rule import Problem, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@
 """A rule of the linter: an identifier, a page that says why, a hint, and the check itself, in one place.
 
 from paradrive_tools.lint.finding import Severity
-from paradrive_tools.lint.rule import Problem, rule
+from paradrive_tools.lint.rules.rule import Problem, rule
 
 @rule("reg-missing", Severity.ERROR, hint="Add reg = <address size>;")
 def reg_missing(subject):

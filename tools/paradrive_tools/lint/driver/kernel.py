@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.guest.elf_file import ElfFile
 from paradrive.host.inputs import InputError, read_input
-from paradrive_tools.lint.platform_drivers import platform_drivers
+from paradrive_tools.lint.driver.platform_drivers import platform_drivers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from paradrive_tools.lint.platform_drivers import PlatformDriver
+    from paradrive_tools.lint.driver.platform_drivers import PlatformDriver
 
 _MAX_SYMVERS_SIZE = 1 << 24
 

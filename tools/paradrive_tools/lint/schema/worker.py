@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""dtschema's verdict of trees, in a process of its own, which schemas.py starts.
+"""dtschema's verdict of trees, in a process of its own, which process.py starts.
 
 dtschema and libfdt trust what they read; a process can be given a limit of memory, and be ended when it takes
-too long. Requests come on standard input, as schema_protocol.py says.
+too long. Requests come on standard input, as protocol.py says.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import dtschema.dtb  # type: ignore[import-untyped]
 from referencing import Registry
 from referencing.jsonschema import DRAFT201909
 
-from paradrive_tools.lint.schema_protocol import REQUEST, UNDOCUMENTED, Violation
+from paradrive_tools.lint.schema.protocol import REQUEST, UNDOCUMENTED, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

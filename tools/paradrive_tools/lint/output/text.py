@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from paradrive_tools.lint.finding import Finding
-    from paradrive_tools.lint.report import Report
+    from paradrive_tools.lint.output.report import Report
 
 
 def render(reports: Sequence[Report]) -> str:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.host.inputs import InputError, read_input
 from paradrive_tools.lint.finding import Location
-from paradrive_tools.lint.kconfig_tree import ARCHITECTURE, kconfig_tree
-from paradrive_tools.lint.unmet import Unmet, unmet_dependencies
+from paradrive_tools.lint.kconfig.tree import ARCHITECTURE, kconfig_tree
+from paradrive_tools.lint.kconfig.unmet import Unmet, unmet_dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,9 +7,9 @@ import textwrap
 from typing import NamedTuple
 
 from paradrive.host.inputs import InputError
-from paradrive_tools.lint import schemas
 from paradrive_tools.lint.finding import Severity
 from paradrive_tools.lint.lint import all_rules
+from paradrive_tools.lint.schema import judgement as schemas
 
 DTC_PREFIX = "dtc:"
 UNLOADABLE = "unloadable"

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paradrive_tools.lint.finding import Finding, Severity
-from paradrive_tools.lint.schema_process import schema_process
-from paradrive_tools.lint.schema_protocol import UNDOCUMENTED, Violation
+from paradrive_tools.lint.schema.process import schema_process
+from paradrive_tools.lint.schema.protocol import UNDOCUMENTED, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from paradrive_tools.lint.finding import Finding, Location
-    from paradrive_tools.lint.report import Expectation, Report
+    from paradrive_tools.lint.output.report import Expectation, Report
 
 
 def render(reports: Sequence[Report]) -> str:

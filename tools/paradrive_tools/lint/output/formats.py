@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive_tools.lint.formats import json_report, sarif, text
+from paradrive_tools.lint.output import json_report, sarif, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from paradrive_tools.lint.report import Report
+    from paradrive_tools.lint.output.report import Report
 
 FORMATS: Mapping[str, Callable[[Sequence[Report]], str]] = {
     "text": text.render,

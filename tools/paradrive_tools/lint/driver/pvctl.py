@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from paradrive.devicetree.linux_address import Resource
     from paradrive.devicetree.node import DeviceTree, Node
-    from paradrive_tools.lint.hardware import Hardware
+    from paradrive_tools.lint.driver.hardware import Hardware
     from paradrive_tools.lint.linux.interrupts import Mappings
     from paradrive_tools.lint.linux.resources import Claims
     from paradrive_tools.lint.linux.suppliers import Suppliers

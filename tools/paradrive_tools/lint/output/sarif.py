@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import paradrive
-from paradrive_tools.lint.pages import page_of
+from paradrive_tools.lint.output.pages import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from paradrive_tools.lint.finding import Finding, Location
-    from paradrive_tools.lint.pages import Page
-    from paradrive_tools.lint.report import Expectation, Report
+    from paradrive_tools.lint.output.pages import Page
+    from paradrive_tools.lint.output.report import Expectation, Report
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 _PREDICTION = "prediction"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The process in which dtschema runs (schema_worker.py), from the side of those who ask it."""
+"""The process in which dtschema runs (worker.py), from the side of those who ask it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from paradrive.cpu.user_cache import cache_directory
 from paradrive.host import bounded_process
 from paradrive.host.bounded_process import Limits
 from paradrive_tools.guest_build.paths import TREE_SOURCES
-from paradrive_tools.lint.schema_protocol import REQUEST, Violation
+from paradrive_tools.lint.schema.protocol import REQUEST, Violation
 
 #: Seconds for one tree, of which most take a hundredth of one; the first answer can take until all
 #: schemas have been processed.
@@ -72,7 +72,7 @@ class SchemaProcess:
             self._process = None
 
     def _start(self) -> subprocess.Popen[bytes]:
-        worker = [sys.executable, "-m", "paradrive_tools.lint.schema_worker"]
+        worker = [sys.executable, "-m", "paradrive_tools.lint.schema.worker"]
         return bounded_process.start(
             [*worker, str(TREE_SOURCES / "bindings"), str(cache_directory())],
             LIMITS,

@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.devicetree.linux_interrupts import EndlessSearch
-from paradrive_tools.lint.hardware import Hardware
+from paradrive_tools.lint.driver.hardware import Hardware
+from paradrive_tools.lint.driver.pvctl import COMPATIBLE, Driver, Probe
 from paradrive_tools.lint.linux.boot import why_not
 from paradrive_tools.lint.linux.built_in import BuiltInDrivers
 from paradrive_tools.lint.linux.dma import KernelCrash
@@ -14,7 +15,6 @@ from paradrive_tools.lint.linux.interrupts import Mappings
 from paradrive_tools.lint.linux.outcome import NOT_POPULATED, OTHER_DRIVER, POPULATED
 from paradrive_tools.lint.linux.resources import Claims
 from paradrive_tools.lint.linux.suppliers import Suppliers
-from paradrive_tools.lint.pvctl_driver import COMPATIBLE, Driver, Probe
 
 if TYPE_CHECKING:
     from paradrive.devicetree.node import DeviceTree

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from paradrive.guest.elf_file import E500, ElfFile
 from paradrive.host.inputs import InputError
-from paradrive_tools.lint.aliases import OF_PREFIX, compatible_of, is_alias_of
+from paradrive_tools.lint.driver.aliases import OF_PREFIX, compatible_of, is_alias_of
+from paradrive_tools.lint.driver.platform_drivers import platform_drivers
 from paradrive_tools.lint.finding import Location
-from paradrive_tools.lint.platform_drivers import platform_drivers
 
 if TYPE_CHECKING:
     from paradrive.devicetree.node import Node

@@ -12,9 +12,9 @@ from paradrive.devicetree.fdt import MAX_BLOB_SIZE
 from paradrive.host.bounded_process import run_bounded
 from paradrive.host.inputs import InputError, read_input
 from paradrive_tools.guest_build.paths import TREE_SOURCES
-from paradrive_tools.lint import dtc
-from paradrive_tools.lint.inclusion import Inclusion
-from paradrive_tools.lint.source_map import SourceMap, parse_annotated
+from paradrive_tools.lint.source import dtc
+from paradrive_tools.lint.source.inclusion import Inclusion
+from paradrive_tools.lint.source.source_map import SourceMap, parse_annotated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
