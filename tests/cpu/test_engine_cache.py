@@ -195,7 +195,7 @@ for name, file in files.items():
     file.write_bytes(text)
 """
 #: They say where the cache is, or say nothing at all.
-WITHOUT_CODE = {"paradrive", "paradrive.cpu", "paradrive.cpu.user_cache"}
+WITHOUT_CODE = {"paradrive", "paradrive.cpu", "paradrive.host", "paradrive.host.user_cache"}
 
 
 def python(program: str, *arguments: object, path: Path | None = None) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from bare_core import BareCore, li
 from paradrive.cpu.compiled import build, link
-from paradrive.cpu.user_cache import cache_directory
+from paradrive.host.user_cache import cache_directory
 from paradrive_tools.guest_build import kernel
 from paradrive_tools.guest_build.errors import BuildError
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive.cpu.user_cache import cache_directory
 from paradrive.devicetree.node import DeviceTree
+from paradrive.host.user_cache import cache_directory
 from paradrive.machine.board import board_named
 from paradrive_tools.guest_build.paths import TREE_SOURCES
 from paradrive_tools.lint.schema import judgement as schemas

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive.cpu.user_cache import cache_directory
+from paradrive.host.user_cache import cache_directory
 from paradrive.testing.guest import GuestFiles
 from paradrive_tools.guest_build import ensure_guest
 

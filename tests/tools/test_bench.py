@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from paradrive.cpu.ports import PAGE_SIZE
-from paradrive.cpu.user_cache import cache_directory
 from paradrive.devicetree.node import DeviceTree
 from paradrive.guest.agent_protocol import Answer, encode
+from paradrive.host.user_cache import cache_directory
 from paradrive_dev.agreement.variants import variants
 from paradrive_dev.bench import __main__ as command
 from paradrive_dev.bench import boot, compute, engine, examples, lint, mmio, process, restart, snapshot

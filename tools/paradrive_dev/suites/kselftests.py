@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.cpu.user_cache import cache_directory
+from paradrive.host.user_cache import cache_directory
 from paradrive_tools.guest_build.cache import ensure_directory
 from paradrive_tools.guest_build.command import CROSS_COMPILER, STRIP, run
 from paradrive_tools.guest_build.initramfs import Entry, directories

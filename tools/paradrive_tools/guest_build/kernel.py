@@ -12,7 +12,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from paradrive.cpu.user_cache import cache_directory
+from paradrive.host.user_cache import cache_directory
 from paradrive_tools.guest_build.cache import ensure_directory
 from paradrive_tools.guest_build.command import CROSS_COMPILE, CROSS_COMPILER, run, run_logged, tool
 from paradrive_tools.guest_build.configuration import KernelConfiguration, check_settings

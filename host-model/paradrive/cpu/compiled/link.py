@@ -11,7 +11,7 @@ from elftools.elf.relocation import RelocationSection
 from elftools.elf.sections import SymbolTableSection
 from llvmlite import binding as llvm
 
-from paradrive.cpu.compiled.build import ENTRIES, pack_image
+from paradrive.cpu.compiled.image import ENTRIES, pack_image
 from paradrive.cpu.compiled.program import Program
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import sys
 import time
 from functools import cache
 
-from paradrive.cpu.user_cache import cache_directory
 from paradrive.host import bounded_process
 from paradrive.host.bounded_process import Limits
+from paradrive.host.user_cache import cache_directory
 from paradrive_tools.guest_build.paths import TREE_SOURCES
 from paradrive_tools.lint.schema.protocol import REQUEST, Violation
 
