@@ -48,6 +48,7 @@ _NOT_THE_GUESTS = {
     ("Core", "unimplemented"),
     ("Core", "code_pages"),
     ("Breakpoints", "_last_arrival"),
+    ("Bus", "_dependents"),  # caches of the map, which change with it
     ("Ram", "host_address"),
     ("Kernel", "source"),
     ("Initrd", "source"),
