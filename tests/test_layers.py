@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,29 @@ import pytest
 from setuptools import find_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / "host-model" / "paradrive"
-PRODUCT_TOOLS = CHECKOUT / "tools" / "paradrive_tools"
+TOOLS = CHECKOUT / "tools"
+PRODUCT_TOOLS = TOOLS / "paradrive_tools"
 #: Not installed with the product.
 DEVELOPMENT_TOOLS = "paradrive_dev"
 #: Each layer may import from itself and from those before it.
 LAYERS = ("host", "isa", "cpu", "devicetree", "devices", "machine", "guest", "testing")
+SUB_COMMANDS = ("devices", "lint", "run")
+#: So may the parts of the users' tools, and those of the linter. No sub-command imports another.
+PARTS = {
+    "paradrive_tools": (
+        *("exit_status", "process", "options", "command_line", "guest_build"),
+        *SUB_COMMANDS,
+        "cli",
+    ),
+    "paradrive_tools.lint": (
+        *("terms", "finding", "source", "linux", "kconfig", "driver", "subject"),
+        *("schema", "rules", "judgement", "output", "session", "command"),
+    ),
+}
 
 
 def imported_names(source: str) -> Iterator[str]:
@@ -97,12 +112,75 @@ def test_an_import_in_the_order_is_allowed(statement: str) -> None:
     assert forbidden_imports("devices", statement) == []
 
 
+def parts_of(package: str) -> dict[str, list[Path]]:
+    """Return the files of each module and sub-package of a package of the tools."""
+    directory = TOOLS.joinpath(*package.split("."))
+    modules = {file.stem: [file] for file in directory.glob("*.py") if file.stem != "__init__"}
+    return modules | {
+        file.parent.name: [*file.parent.rglob("*.py")] for file in directory.glob("*/__init__.py")
+    }
+
+
+def forbidden_parts(package: str, part: str, source: str) -> set[str]:
+    """Return which parts of a package of the tools a file of ``part`` imports although it must not."""
+    before = PARTS[package][: PARTS[package].index(part)]
+    allowed = {part, *before} if part == "cli" else {part, *before} - ({*SUB_COMMANDS} - {part})
+    names = [name for name in imported_names(source) if name.startswith(f"{package}.")]
+    return {name.removeprefix(f"{package}.").partition(".")[0] for name in names} - allowed
+
+
+@pytest.mark.parametrize("package", PARTS)
+def test_a_part_of_the_tools_imports_only_from_those_before_it(package: str) -> None:
+    parts = parts_of(package)
+    assert parts.keys() == set(PARTS[package])
+    found = {
+        file.name: forbidden
+        for part, files in parts.items()
+        for file in files
+        if (forbidden := forbidden_parts(package, part, file.read_text(encoding="utf-8")))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("package", "part", "statement"),
+    [
+        ("paradrive_tools", "lint", "from paradrive_tools.run.terms import KEYS"),
+        ("paradrive_tools", "run", "from paradrive_tools import lint"),
+        ("paradrive_tools", "options", "import paradrive_tools.cli"),
+        ("paradrive_tools.lint", "source", "from paradrive_tools.lint.driver.pvctl import Driver"),
+        ("paradrive_tools.lint", "rules", "def late():\n    from paradrive_tools.lint import session"),
+    ],
+)
+def test_an_import_against_the_order_of_the_tools_is_found(package: str, part: str, statement: str) -> None:
+    assert forbidden_parts(package, part, statement)
+
+
 def test_the_users_tools_import_none_of_the_developers() -> None:
     files = sorted(PRODUCT_TOOLS.rglob("*.py"))
     assert files
-    names = {file: list(imported_names(file.read_text(encoding="utf-8"))) for file in files}
-    found = {file.name for file in files if any(re.match(rf"{DEVELOPMENT_TOOLS}\b", n) for n in names[file])}
-    assert found == set()
+    names = {file.name: imported_names(file.read_text(encoding="utf-8")) for file in files}
+    assert [
+        file for file in names if any(name.partition(".")[0] == DEVELOPMENT_TOOLS for name in names[file])
+    ] == []
+
+
+def test_no_files_of_the_tools_import_each_other_in_a_circle() -> None:
+    modules = {
+        ".".join(file.relative_to(TOOLS).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in TOOLS.rglob("*.py")
+    }
+    imports = {name: {*modules_among(modules, file)} - {name} for name, file in modules.items()}
+    assert imports["paradrive_tools.cli"] > {"paradrive_tools.run.command", "paradrive_tools.process"}
+    TopologicalSorter(imports).prepare()
+
+
+def modules_among(modules: Mapping[str, Path], file: Path) -> Iterator[str]:
+    """Yield those of the modules that a file imports."""
+    for name in imported_names(file.read_text(encoding="utf-8")):
+        module = name if name in modules else name.rpartition(".")[0]
+        if module in modules:
+            yield module
 
 
 def test_all_packages_are_installed_but_the_developers() -> None:

@@ -12,9 +12,9 @@ from paradrive.devicetree.error import DeviceTreeError
 from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive_dev.agreement.variants import variants
-from paradrive_tools.lint import lint as lint_module
+from paradrive_tools.lint import judgement as lint_module
 from paradrive_tools.lint.finding import Finding, Location, Severity
-from paradrive_tools.lint.lint import all_rules, in_order
+from paradrive_tools.lint.judgement import all_rules, in_order
 from paradrive_tools.lint.output.formats import FORMATS
 from paradrive_tools.lint.output.pages import all_pages, page_of
 from paradrive_tools.lint.output.report import Expectation, Report

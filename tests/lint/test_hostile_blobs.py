@@ -14,7 +14,7 @@ from paradrive.devicetree.fdt import MAX_BLOB_SIZE
 from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive_tools.guest_build.trees import ensure_tree
-from paradrive_tools.lint.lint import in_order
+from paradrive_tools.lint.judgement import in_order
 from paradrive_tools.lint.session import Companions, report_on
 from paradrive_tools.lint.source.limits import MAX_NODES, MAX_PROPERTIES_SIZE
 from paradrive_tools.lint.source.reading import Source, read_tree

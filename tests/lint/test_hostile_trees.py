@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from paradrive.devicetree.node import DeviceTree, Node
 from paradrive.machine.board import board_named
 from paradrive_tools.guest_build.trees import ensure_tree
-from paradrive_tools.lint.lint import all_rules
+from paradrive_tools.lint.judgement import all_rules
 from paradrive_tools.lint.source.limits import MAX_NODES, MAX_PROPERTIES_SIZE, check_size
 from paradrive_tools.lint.source.source_map import SourceMap
 from paradrive_tools.lint.subject import Subject

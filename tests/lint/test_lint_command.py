@@ -12,7 +12,7 @@ import pytest
 
 from paradrive_tools.guest_build.paths import TREE_SOURCES
 from paradrive_tools.lint.finding import Finding, Location, Severity
-from paradrive_tools.lint.lint import all_rules, in_order
+from paradrive_tools.lint.judgement import all_rules, in_order
 from paradrive_tools.lint.output.pages import all_pages
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from paradrive.devicetree.node import DeviceTree
 from paradrive.host.user_cache import cache_directory
 from paradrive.machine.board import board_named
 from paradrive_tools.guest_build.paths import TREE_SOURCES
-from paradrive_tools.lint.schema import judgement as schemas
+from paradrive_tools.lint.schema import bindings
 from paradrive_tools.lint.schema.process import SchemaProcess
 from paradrive_tools.lint.schema.worker import Judge, load_validator
 from paradrive_tools.lint.source.source_map import SourceMap
@@ -39,7 +39,7 @@ def judge(compile_tree: Compile) -> Judgement:
         blob = compile_tree(BASE + addition)
         tree = DeviceTree(blob)
         subject = Subject("tree", blob, tree, board_named("ppce500"), source_map=SourceMap("tree"))
-        return schemas.submit(subject)()
+        return bindings.submit(subject)()
 
     return findings
 
@@ -72,7 +72,7 @@ def test_disabled_device_may_lack_a_property(judge: Judgement) -> None:
 
 def test_compatible_string_without_binding_is_a_finding_of_its_own(judge: Judgement) -> None:
     (finding,) = judge('&pvctl { compatible = "qemu,pvctrl"; };')
-    assert finding.rule == schemas.UNDOCUMENTED_RULE
+    assert finding.rule == bindings.UNDOCUMENTED_RULE
     assert "qemu,pvctrl" in finding.message
 
 

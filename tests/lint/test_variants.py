@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from paradrive_dev.agreement.variants import VARIANTS, Variant, variants
-from paradrive_tools.lint.lint import all_rules
+from paradrive_tools.lint.judgement import all_rules
 from paradrive_tools.lint.session import Companions, report_on
 from paradrive_tools.lint.source.reading import read_tree
 

@@ -21,7 +21,7 @@ DEFAULT_SECONDS = 60
 #: Seconds and MiB that one blob may take; the processes of dtc and dtschema have less.
 TIME_LIMIT, MEMORY_LIMIT = 60, 1024
 #: What is instrumented: all that reads a blob in this process.
-READERS = ["pyfdt", "paradrive.machine", "paradrive_tools.lint"]
+READERS = ["pyfdt", "paradrive.devicetree", "paradrive.machine", "paradrive_tools.lint"]
 DIRECTORY = BUILD / "fuzz-dt"
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     with atheris.instrument_imports(include=READERS):
         from paradrive.host.inputs import InputError
-        from paradrive_tools.lint.lint import all_rules
+        from paradrive_tools.lint.judgement import all_rules
         from paradrive_tools.lint.session import Companions, report_on
         from paradrive_tools.lint.source.reading import Source
         from paradrive_tools.lint.source.source_map import SourceMap

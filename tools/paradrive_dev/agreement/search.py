@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from paradrive_dev.agreement.comparison import compare
 from paradrive_dev.agreement.generator import trees
-from paradrive_tools.lint.lint import all_rules
+from paradrive_tools.lint.judgement import all_rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from paradrive.machine.board import BOARDS, board_named
 from paradrive.machine.machine import cpu_named
 from paradrive_tools import exit_status
 from paradrive_tools.lint.finding import Finding, Location, Severity
-from paradrive_tools.lint.lint import in_order, lint
+from paradrive_tools.lint.judgement import in_order, lint
 from paradrive_tools.lint.output.formats import FORMATS
 from paradrive_tools.lint.output.pages import all_pages, page_of
 from paradrive_tools.lint.output.report import Expectation, Report

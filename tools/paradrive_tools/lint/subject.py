@@ -71,7 +71,7 @@ class Subject:
     @cached_property
     def prediction(self) -> Prediction:
         """What the kernel and pvctl will do with the tree."""
-        return predict(self)
+        return predict(self.tree, self.board, self.models, self.population, self.interrupts)
 
     @cached_property
     def interrupts(self) -> Interrupts:

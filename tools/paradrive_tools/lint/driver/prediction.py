@@ -17,9 +17,13 @@ from paradrive_tools.lint.linux.resources import Claims
 from paradrive_tools.lint.linux.suppliers import Suppliers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from paradrive.devicetree.node import DeviceTree
+    from paradrive.machine.board import Board
+    from paradrive.machine.device_models import Model
+    from paradrive_tools.lint.linux.interrupts import Interrupts
     from paradrive_tools.lint.linux.population import Population
-    from paradrive_tools.lint.subject import Subject
 
 
 class Prediction(NamedTuple):
@@ -29,27 +33,31 @@ class Prediction(NamedTuple):
     failure: str = ""
 
 
-def predict(subject: Subject) -> Prediction:
-    """Return what the kernel and the driver will do with the tree."""
-    tree = subject.tree
-    failure = why_not(tree, subject.board, subject.interrupts.mpic)
+def predict(
+    tree: DeviceTree,
+    board: Board,
+    models: Mapping[str, Model],
+    population: Population,
+    interrupts: Interrupts,
+) -> Prediction:
+    """Return what the kernel and the driver will do with the tree, on the board with these models besides."""
+    failure = why_not(tree, board, interrupts.mpic)
     if failure:
         return Prediction({}, failure)
-    population = subject.population
     nodes = {path: Probe(NOT_POPULATED, reason) for path, reason in population.left_out.items()}
     built_in = BuiltInDrivers(population)
-    interrupts = Mappings(subject.interrupts)
+    mappings = Mappings(interrupts)
     try:
         # Theirs they share.
         for node in built_in.serial_ports:
-            interrupts.map(node)
+            mappings.map(node)
         driver = Driver(
             tree,
-            Hardware(subject.board, subject.tree, subject.models),
+            Hardware(board, tree, models),
             Claims(tree, built_in.serial_ports),
-            interrupts,
-            unshared={subject.interrupts.error_source},
-            waiting=Suppliers(tree, built_in, subject.interrupts.mpic),
+            mappings,
+            unshared={interrupts.error_source},
+            waiting=Suppliers(tree, built_in, interrupts.mpic),
         )
         _probe_all(population, tree, built_in, driver, nodes)
     except EndlessSearch as error:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from paradrive.host.inputs import InputError
 from paradrive_tools.lint.finding import Severity
-from paradrive_tools.lint.lint import all_rules
-from paradrive_tools.lint.schema import judgement as schemas
+from paradrive_tools.lint.judgement import all_rules
+from paradrive_tools.lint.schema import bindings
 
 DTC_PREFIX = "dtc:"
 UNLOADABLE = "unloadable"
@@ -36,7 +36,7 @@ def _page(identifier: str, severity: Severity, hint: str, text: str) -> Page:
 #: What is not a rule of this project's own.
 _FOREIGN = (
     _page(
-        schemas.RULE,
+        bindings.RULE,
         Severity.ERROR,
         "Change the node to what its binding says, or the binding, if the node is right.",
         """
@@ -54,7 +54,7 @@ _FOREIGN = (
         """,
     ),
     _page(
-        schemas.UNDOCUMENTED_RULE,
+        bindings.UNDOCUMENTED_RULE,
         Severity.WARNING,
         "Correct the spelling, or write a binding below dts/bindings.",
         """

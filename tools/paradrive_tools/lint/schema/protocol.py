@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What judgement.py and the process in which dtschema runs, worker.py, say to each other.
+"""What bindings.py and the process in which dtschema runs, worker.py, say to each other.
 
 A request is the size of a blob (``REQUEST``: 4 bytes, big-endian) and the blob. The answer is one line:
 a list of violations in JSON, each a list of its fields.

@@ -12,7 +12,7 @@ from paradrive.devicetree.error import DeviceTreeError
 from paradrive_tools.lint import rules
 from paradrive_tools.lint.finding import Finding, Location
 from paradrive_tools.lint.rules.rule import RULES, Rule
-from paradrive_tools.lint.schema import judgement as schemas
+from paradrive_tools.lint.schema import bindings
 from paradrive_tools.lint.source import dtc
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def all_rules() -> Mapping[str, Rule]:
 
 def lint(subject: Subject) -> list[Finding]:
     """Return what is wrong with the tree, in the order of its sources; equal trees give equal lists."""
-    judgement = schemas.submit(subject)  # made while the rest is done here
+    judgement = bindings.submit(subject)  # made while the rest is done here
     findings = [*_own_findings(subject), *_compiler_findings(subject)]
     return in_order([*findings, *judgement()])
 
