@@ -8,11 +8,11 @@ import sys
 
 from observable import everything
 
-from paradrive.machine.machine import Machine
+from paradrive.machine import saved_machine
 
 if __name__ == "__main__":
     file, engine, reset_limit = sys.argv[1:]
     printed = bytearray()
-    machine = Machine.load(file, printed.append, engine=engine)  # type: ignore[arg-type]
+    machine = saved_machine.load(file, printed.append, engine=engine)  # type: ignore[arg-type]
     outcome = machine.run(400_000_000, reset_limit=int(reset_limit))
     json.dump([repr(outcome), printed.decode("latin-1"), everything(machine)], sys.stdout)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from paradrive.devices import RW, WO, Interrupt, Register, RegisterDevice, State, Timer
 from paradrive.devices.pvctl import BootReason
 from paradrive.host.inputs import InputError
-from paradrive.machine.machine import Machine
+from paradrive.machine import saved_machine
 from paradrive.machine.outcome import NoProgress, PoweredOff, ResetLimit
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from program_guest import Boot
+
+    from paradrive.machine.machine import Machine
 
 ENGINES = ("compiled", "reference")
 PLACE = "/platform@f00000000/engine@1000"
@@ -180,8 +182,8 @@ def test_saved_file_in_the_middle_of_a_request(
     )
     machine.run(100, reset_limit=0)
     file = str(tmp_path / "guest")
-    machine.save(file)
-    other = Machine.load(file, lambda byte: None, engine=loaded_by, models={"acme,engine": Engine})
+    saved_machine.save(machine, file)
+    other = saved_machine.load(file, lambda byte: None, engine=loaded_by, models={"acme,engine": Engine})
     for each in (machine, other):
         each.run(1000, reset_limit=0)
     assert word(other, DATA) == word(machine, DATA) == 5
@@ -193,9 +195,9 @@ def test_file_of_a_device_without_a_model_names_its_class(
 ) -> None:
     machine, _ = start("b .")
     file = str(tmp_path / "guest")
-    machine.save(file)
+    saved_machine.save(machine, file)
     with pytest.raises(InputError, match=f"engine@1000.*{__name__}:Engine"):
-        Machine.load(file, lambda byte: None)
+        saved_machine.load(file, lambda byte: None)
 
 
 def test_reset_by_a_device(start: Callable[..., tuple[Machine, Engine]]) -> None:
@@ -294,7 +296,7 @@ def test_what_ends_the_present_state_is_refused_while_the_guest_runs(
         "reset": lambda: machine.reset(BootReason.COLD),
         "snapshot": machine.snapshot,
         "restore": lambda: machine.restore(snapshot),
-        "save": lambda: machine.save(str(tmp_path / "guest")),
+        "save": lambda: saved_machine.save(machine, str(tmp_path / "guest")),
         "run": lambda: machine.run(1, reset_limit=0),
     }
     if occasion == "access":

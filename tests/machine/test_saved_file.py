@@ -20,7 +20,6 @@ from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive.machine import saved_machine, state_file
 from paradrive.machine.boot import Initrd
-from paradrive.machine.machine import Machine
 from paradrive.machine.outcome import PoweredOff
 from paradrive_dev import fuzz_state
 
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from program_guest import Boot
+
+    from paradrive.machine.machine import Machine
 
 CORRUPTIONS = 150
 
@@ -40,12 +41,12 @@ def saved(boot: Boot, tmp_path: Path) -> Path:
     while not printed_by(machine):
         machine.run(1, reset_limit=0)
     file = tmp_path / "guest.state"
-    machine.save(str(file))
+    saved_machine.save(machine, str(file))
     return file
 
 
 def load(file: Path) -> Machine:
-    return Machine.load(str(file), lambda byte: None, engine="reference")
+    return saved_machine.load(str(file), lambda byte: None, engine="reference")
 
 
 def refusal(file: Path) -> str:
@@ -145,7 +146,7 @@ def test_device_without_a_model_here_is_refused(saved: Path) -> None:
 def test_file_whose_initrd_lies_elsewhere_is_refused(boot: Boot, tmp_path: Path) -> None:
     """What its RAM is told as a difference from would not be the same."""
     file = tmp_path / "guest.state"
-    boot("b .", initrd=Initrd("initrd", b"cpio")).save(str(file))
+    saved_machine.save(boot("b .", initrd=Initrd("initrd", b"cpio")), str(file))
     load(file).destroy()
 
     def move_initrd(parts: dict[str, bytes]) -> None:
@@ -318,11 +319,11 @@ def test_killed_save_leaves_the_old_file(saved: Path, tmp_path: Path) -> None:
     old = saved.read_bytes()
     program = (
         "import os, signal, sys\n"
-        "from paradrive.machine.machine import Machine\n"
-        "machine = Machine.load(sys.argv[1], lambda byte: None, engine='reference')\n"
+        "from paradrive.machine import saved_machine\n"
+        "machine = saved_machine.load(sys.argv[1], lambda byte: None, engine='reference')\n"
         "machine.run(10, reset_limit=0)\n"
         "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "machine.save(sys.argv[1])\n"
+        "saved_machine.save(machine, sys.argv[1])\n"
     )
     ended = subprocess.run([sys.executable, "-c", program, str(saved)], check=False, timeout=60)
     assert ended.returncode == -signal.SIGKILL
@@ -340,13 +341,13 @@ def test_save_that_fails_leaves_the_old_file_and_nothing_else(
 
     monkeypatch.setattr("os.fsync", no_space)
     with pytest.raises(InputError, match=r"guest\.state"):
-        machine.save(str(saved))
+        saved_machine.save(machine, str(saved))
     assert saved.read_bytes() == old
     assert [file.name for file in saved.parent.iterdir() if "state" in file.name] == [saved.name]
 
 
 def test_save_into_no_directory_is_refused(saved: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
-        load(saved).save(str(saved / "nowhere" / "file").replace("guest.state", "gone"))
+        saved_machine.save(load(saved), str(saved / "nowhere" / "file").replace("guest.state", "gone"))
     with pytest.raises(InputError):
-        load(saved).save("a\0b")
+        saved_machine.save(load(saved), "a\0b")

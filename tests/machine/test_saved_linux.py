@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from observable import everything
 
-from paradrive.machine.machine import Machine
+from paradrive.machine import saved_machine
 from paradrive.machine.outcome import NoProgress, Outcome, PoweredOff, ResetLimit
 from paradrive.testing.guest import Guest, GuestFiles
 from paradrive_tools.guest_build import ensure_guest
@@ -55,7 +55,7 @@ def run_to(guest: Guest, instructions: int, *, reset_limit: int = 0) -> Outcome:
 
 def continue_elsewhere(guest: Guest, file: Path, *, engine: str = "compiled", reset_limit: int = 0) -> End:
     """Save a guest and return its end in another process, with the console of both."""
-    guest.machine.save(str(file))
+    saved_machine.save(guest.machine, str(file))
     complete_lines = guest.console.rpartition("\n")[0] + "\n" if "\n" in guest.console else ""
     command = [sys.executable, str(CONTINUE), str(file), engine, str(reset_limit)]
     printed = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=300).stdout
@@ -148,8 +148,8 @@ def test_engines_continue_each_others_guests(cpu: str, tmp_path: Path) -> None:
     run_to(guest, 6_000_000)
     machine = guest.machine
     for engine in ("reference", "compiled"):
-        machine.save(str(tmp_path / "state"))
-        machine = Machine.load(str(tmp_path / "state"), lambda byte: None, engine=engine)
+        saved_machine.save(machine, str(tmp_path / "state"))
+        machine = saved_machine.load(str(tmp_path / "state"), lambda byte: None, engine=engine)
         machine.run(20_000, reset_limit=0)
     assert repr(machine.run(BUDGET, reset_limit=0)) == expected.outcome
     assert json.loads(json.dumps(everything(machine))) == expected.state
@@ -158,6 +158,6 @@ def test_engines_continue_each_others_guests(cpu: str, tmp_path: Path) -> None:
 def test_file_is_small(files: GuestFiles, tmp_path: Path) -> None:
     guest = Guest(files, append="quiet")
     run_to(guest, 8_000_000)
-    guest.machine.save(str(tmp_path / "state"))
+    saved_machine.save(guest.machine, str(tmp_path / "state"))
     assert sum(memory.size for memory in guest.machine.memories) == 64 << 20
     assert (tmp_path / "state").stat().st_size <= 8 << 20

@@ -11,8 +11,7 @@ from program_guest import PVCTL, printed_by
 
 from paradrive.cpu.vcpu import RunExit
 from paradrive.devices.pvctl import BootReason, Event, Pvctl
-from paradrive.machine import run_loop
-from paradrive.machine.machine import Machine
+from paradrive.machine import run_loop, saved_machine
 from paradrive.machine.outcome import NoProgress, Outcome, Panicked, PoweredOff, ResetLimit
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from program_guest import Boot
+
+    from paradrive.machine.machine import Machine
 
     EngineName = Literal["compiled", "reference"]
 
@@ -96,9 +97,9 @@ def finish(machine: Machine) -> Outcome:
 
 def saved_and_loaded(machine: Machine, file: Path, engine: EngineName) -> tuple[Machine, bytearray]:
     """Return what continues a machine, and the list of what it prints."""
-    machine.save(str(file))
+    saved_machine.save(machine, str(file))
     printed = bytearray()
-    return Machine.load(str(file), printed.append, engine=engine), printed
+    return saved_machine.load(str(file), printed.append, engine=engine), printed
 
 
 def unfinished_line_at(printed: bytes) -> int:
@@ -193,8 +194,8 @@ def test_saving_changes_nothing(boot: Boot, tmp_path: Path) -> None:
     snapshot = machine.snapshot()
     machine.run(100, reset_limit=0)
     before, stored = everything(machine), set(machine.vcpu.stored_pages)
-    machine.save(str(tmp_path / "one"))
-    machine.save(str(tmp_path / "two"))
+    saved_machine.save(machine, str(tmp_path / "one"))
+    saved_machine.save(machine, str(tmp_path / "two"))
     assert (everything(machine), machine.vcpu.stored_pages) == (before, stored)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     machine.restore(snapshot)

@@ -12,13 +12,14 @@ from whole_state import differences, whole_state
 
 from paradrive.cpu.vcpu import ENGINES
 from paradrive.devices.pvctl import BootReason, Event, Pvctl
-from paradrive.machine.machine import Machine
+from paradrive.machine import saved_machine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from program_guest import Boot
 
+    from paradrive.machine.machine import Machine
     from paradrive.machine.snapshot import MachineSnapshot
 
 States = dict[int, dict[str, object]]
@@ -156,8 +157,8 @@ def test_loaded_machine_has_all_that_the_saved_one_had(
     machine = busy(boot, saving)
     for point in POINTS:
         run_to(machine, point)
-        machine.save(str(tmp_path / "state"))
-        loaded = Machine.load(str(tmp_path / "state"), lambda byte: None, engine=loading)  # type: ignore[arg-type]
+        saved_machine.save(machine, str(tmp_path / "state"))
+        loaded = saved_machine.load(str(tmp_path / "state"), lambda byte: None, engine=loading)  # type: ignore[arg-type]
         for length in (0, LENGTHS[-1]):
             run_to(loaded, point + length)
             assert not differences(whole_state(loaded), straight[point + length])

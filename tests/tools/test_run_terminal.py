@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive.machine.machine import Machine
+from paradrive.machine import saved_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -176,7 +176,7 @@ def test_guest_is_saved_when_the_terminal_hangs_up(shell: Shell, command: str, t
         time.sleep(0.02)
     assert json.loads(report.read_text())["exit_status"] == 129
     printed = bytearray()
-    machine = Machine.load(str(saved), printed.append, engine="reference")
+    machine = saved_machine.load(str(saved), printed.append, engine="reference")
     assert machine.console is not None
     machine.console.receive(b"z")
     machine.run(1000, reset_limit=0)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
-from paradrive.machine import state_file
+from paradrive.machine import saved_machine, state_file
 from paradrive.machine.elf_kernel import parse_kernel
 from paradrive.machine.machine import Configuration, Machine
 from paradrive.machine.state_file import Contents
@@ -96,7 +96,7 @@ def save_tiny_guest(path: Path) -> bytes:
         lambda byte: None,
     )
     machine.run(BEFORE, reset_limit=0)
-    machine.save(str(path))
+    saved_machine.save(machine, str(path))
     machine.destroy()
     return path.read_bytes()
 
@@ -118,7 +118,7 @@ def check(saved: bytes, seed: int, path: Path) -> None:
 def is_refused(path: Path) -> bool:
     """Tell whether a file is refused, in one line."""
     try:
-        Machine.load(str(path), lambda byte: None, engine="reference").destroy()
+        saved_machine.load(str(path), lambda byte: None, engine="reference").destroy()
     except InputError as error:
         assert len(str(error).splitlines()) == 1, f"not one line: {error!r}"
         return True
@@ -132,7 +132,7 @@ def end_of(path: Path, engine: Literal["compiled", "reference"], random: Random)
     """
     sent = bytearray()
     try:
-        machine = Machine.load(str(path), sent.append, engine=engine)
+        machine = saved_machine.load(str(path), sent.append, engine=engine)
     except InputError as error:
         assert len(str(error).splitlines()) == 1, f"not one line: {error!r}"
         return str(error)

@@ -184,35 +184,6 @@ class Machine(RunLoop):
         """Write to RAM at a physical address; return False, having written nothing, if not all is RAM."""
         return Dma(self.bus, self.vcpu.memory_written).write(address, data)
 
-    def save(self, path: str) -> None:
-        """Save the machine, between two runs or from `call_at`; InputError when the file cannot be written.
-
-        The file is complete or untouched; `saved_machine` says what is in it.
-        """
-        # Imported only here: most runs neither save nor load.
-        from paradrive.machine import saved_machine
-
-        saved_machine.save(self, path)
-
-    @classmethod
-    def load(
-        cls,
-        path: str,
-        transmit: Callable[[int], None],
-        *,
-        engine: Literal["compiled", "reference"] = "compiled",
-        models: Mapping[str, Model] = MappingProxyType({}),
-    ) -> Machine:
-        """Return a machine that continues where one was saved, in whichever process and with either engine.
-
-        ``models`` are device models besides the board's, by what they model, or by whatever names where the
-        file names the same classes. Nothing is imported because a file says so. Raises InputError when the
-        file is damaged, newer than this version, or of a machine that cannot be made here.
-        """
-        from paradrive.machine import saved_machine
-
-        return saved_machine.load(path, transmit, engine=engine, models=models)
-
     def destroy(self) -> None:
         """Let go of what the machine holds; it is not used any more after."""
         for device in self.devices.values():

@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from paradrive.cpu.models import CPU_MODELS
@@ -58,7 +59,10 @@ _BYTES = "$bytes"
 
 
 def save(machine: Machine, path: str) -> None:
-    """Save ``machine``, which is between two instructions; InputError when that cannot be done."""
+    """Save ``machine``, which is between two instructions, to a file that is complete or untouched.
+
+    Raises InputError when that cannot be done.
+    """
     progress = machine.progress
     state = {
         "cpu": machine.vcpu.save(),
@@ -153,9 +157,15 @@ def load(
     transmit: Callable[[int], None],
     *,
     engine: Literal["compiled", "reference"] = "compiled",
-    models: Mapping[str, Model],
+    models: Mapping[str, Model] = MappingProxyType({}),
 ) -> Machine:
-    """Return the machine that has been saved; `Machine.load` tells the rest."""
+    """Return a machine that continues where one was saved, in whichever process and with either engine.
+
+    ``transmit`` is as that of `Machine`. ``models`` are device models besides the board's, by what they
+    model, or by whatever names where the file names the same classes. Nothing is imported because a file
+    says so. Raises InputError when the file is damaged, newer than this version, or of a machine that cannot
+    be made here.
+    """
     contents = read(path)
     configuration = _configuration(path, contents, engine, models)
     state = parse_object(path, "state", _bounded_state(path, contents.parts))

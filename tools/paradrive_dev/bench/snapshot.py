@@ -12,6 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from paradrive.guest.agent_protocol import AgentError
+from paradrive.machine import saved_machine
 from paradrive.testing.booted import BootedGuest, Recipe
 from paradrive.testing.guest import Guest
 from paradrive.testing.guest import GuestFiles as Files
@@ -102,7 +103,7 @@ def _measure_file(built: GuestFiles, directory: Path, runs: int) -> dict[str, fl
         raise BenchError(f"the guest does not have {MEMORY_SIZE >> 20} MiB of RAM")
     machine.run(LATE, reset_limit=0)
     file = directory / "guest"
-    machine.save(str(file))
+    saved_machine.save(machine, str(file))
     machine.destroy()
     load = Program((sys.executable, "-m", "paradrive_dev.bench.snapshot_load", str(file)), 0)
     loads = []

@@ -6,9 +6,9 @@ from __future__ import annotations
 import sys
 import time
 
-from paradrive.machine.machine import Machine
+from paradrive.machine import saved_machine
 
 if __name__ == "__main__":
     started = time.perf_counter()
-    Machine.load(sys.argv[1], lambda byte: None)
+    saved_machine.load(sys.argv[1], lambda byte: None)
     print(time.perf_counter() - started)

@@ -110,7 +110,10 @@ def _machine(options: argparse.Namespace, console: Console, models: Mapping[str,
     for name in DESCRIBING_OPTIONS:
         if getattr(options, name) is not None:
             raise InputError(f"--{name}", "cannot be combined with --load: the saved guest has its own")
-    machine = Machine.load(options.load, console.transmit, engine=options.engine, models=models)
+    # Imported only here and for saving: most runs do neither.
+    from paradrive.machine import saved_machine
+
+    machine = saved_machine.load(options.load, console.transmit, engine=options.engine, models=models)
     for name, wanted, saved in (
         ("machine", options.machine, machine.name),
         ("cpu", options.cpu, machine.cpu_model.name),
@@ -142,7 +145,9 @@ class _Saving:
 
     def _save(self) -> None:
         if self._path is not None:
-            self._machine.save(self._path)
+            from paradrive.machine import saved_machine
+
+            saved_machine.save(self._machine, self._path)
         self._done = True
 
     def end(self) -> None:
