@@ -129,6 +129,7 @@ class Bus:
         """
         region = self._insert(Region(base, size, device, key))
         device.guest_errors = device.memory.guest_errors = self.guest_errors
+        device.accessors_changed = lambda: self.on_accessors_change()
         return region
 
     def map_memory(self, memory: Memory) -> Region:

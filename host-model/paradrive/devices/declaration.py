@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Hook = TypeVar("Hook", bound="Callable[..., Any]")
 #: The attribute of a method that lists the declarations which it hooks, and how.
 _HOOKED = "_hooked_declarations"
+#: The kinds of hooks that do something, the one which comes last in an access first.
+_ACTIONS = ("written", "write", "taken", "expires")
 
 
 class Declaration(abc.ABC):
@@ -49,9 +51,24 @@ class Declaration(abc.ABC):
         return method
 
     def hooked(self, device: Device, kind: str) -> Callable[..., Any] | None:
-        """Return the device's method that is the hook of this kind, None where there is none."""
+        """Return the device's method that is the hook of this kind, None where there is none.
+
+        What stands between the device and its action is around it (`Device.intercept`).
+        """
         name = self.hooks.get(kind)
-        return None if name is None else getattr(device, name)
+        if name is None:
+            return None
+        hook: Callable[..., Any] = getattr(device, name)
+        return device.intercepted(self.name, hook) if kind == self.action else hook
+
+    @property
+    def action(self) -> str | None:
+        """The kind of the hook that does what the guest, or time, asks for; None where there is none."""
+        return next((kind for kind in _ACTIONS if kind in self.hooks), None)
+
+    def interceptors_changed(self, device: Device) -> None:
+        """Follow a change of what stands between the device and the actions of this."""
+        return
 
     @abc.abstractmethod
     def create(self, device: Device) -> None:

@@ -4,19 +4,21 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from paradrive.devices.declaration import Declaration, declare, names_used, observe
+from paradrive.devices.deferred import DeferredCalls
 from paradrive.devices.guest_errors import GuestError, GuestErrorLog, ProtocolError
 from paradrive.devices.interrupt import Interrupt, InterruptLine
 from paradrive.devices.services import Services, unattached
 from paradrive.devices.state import State as DeclaredState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from paradrive.cpu.clock import Clock
     from paradrive.devices.dma import ByteOrder, Dma
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 
 State = dict[str, object]
 """Saved state of a device: what JSON can hold (int, str, bool, None, lists and dicts of these), and bytes."""
+
+Interceptor = Callable[..., Any]
+"""What decides of an action of a device: called with the call that it would be, and its arguments."""
+
+#: What `Device.intercept` calls the accesses of a device to guest memory.
+MEMORY_READ, MEMORY_WRITE = "memory.read", "memory.write"
 
 RegionKey = int | str
 """A region of a device: the index of an entry of ``reg``, or its name in ``reg-names``."""
@@ -90,6 +98,9 @@ class Device:
             {"capture", "load"} & vars(base).keys() for base in cls.__mro__ if base is not Device
         )
 
+    #: What stands between the device and its actions, by their names.
+    _interceptors: dict[str, list[Interceptor]] = {}  # noqa: RUF012
+
     def __init__(self, interrupt: InterruptLine | None = None) -> None:
         #: Whether an access or a timer is being served, behind which the levels are asked for anyway.
         self._is_settling = True
@@ -97,6 +108,11 @@ class Device:
         self.name = type(self).__name__.lower()
         self.guest_errors = GuestErrorLog()
         self.services = unattached()
+        #: Calls that are to be made later, and the wires of interrupts behind what stands between.
+        self.deferred: DeferredCalls | None = None
+        self.wires: dict[str, InterruptLine] = {}
+        #: Called when what ``reader`` and ``writer`` have returned is stale.
+        self.accessors_changed: Callable[[], None] = lambda: None
         for declaration in self.declarations.values():
             declaration.create(self)
         self._undeclared: dict[str, Any] = {}
@@ -191,6 +207,64 @@ class Device:
         """Record a request of the guest that breaks the protocol between driver and device."""
         self.guest_errors.record(ProtocolError(self.name, problem))
 
+    # What stands between the device and what it does
+
+    def intercept(self, what: str, interceptor: Interceptor) -> Callable[[], None]:
+        """Let ``interceptor(call, *arguments)`` decide of each action what becomes of ``call(*arguments)``.
+
+        ``what`` is the name of a register or a window with a hook that acts (of several: the last in an
+        access), of a timer (``call()``), or of an interrupt (``call(level)``); or `MEMORY_READ`
+        (``call(address, size)``) or `MEMORY_WRITE` (``call(address, data)``). Of two, the newer comes first.
+        Returns what ends it. LookupError where there is no
+        such action.
+        """
+        declaration = self.declarations.get(what)
+        acts = declaration is not None and (
+            declaration.action is not None or isinstance(declaration, Interrupt)
+        )
+        if not acts and what not in (MEMORY_READ, MEMORY_WRITE):
+            raise LookupError(f"{self.name} does nothing by the name of {what!r}")
+        if not self._interceptors:
+            self._interceptors = {}
+        self._interceptors.setdefault(what, []).append(interceptor)
+        self._interceptors_changed(what)
+
+        def release() -> None:
+            if interceptor in self._interceptors[what]:
+                self._interceptors[what].remove(interceptor)
+                self._interceptors_changed(what)
+
+        return release
+
+    def intercepted(self, what: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the call of an action with all interceptors around it."""
+        for interceptor in self._interceptors.get(what, ()):
+            call = partial(interceptor, call)
+        return call
+
+    def _interceptors_changed(self, what: str) -> None:
+        if what in self.declarations:
+            self.declarations[what].interceptors_changed(self)
+            self.accessors_changed()  # hooks are composed beforehand
+        else:
+            self.memory.intercept(
+                partial(self.intercepted, MEMORY_READ), partial(self.intercepted, MEMORY_WRITE)
+            )
+
+    def defer(self, nanoseconds: int, action: Callable[[], Any]) -> None:
+        """Make a call that was intercepted later, in guest time; a reset of the device drops it.
+
+        Snapshots keep it, saved files cannot.
+        """
+        if self.deferred is None:
+            self.deferred = DeferredCalls(self)
+        self.deferred.add(self.clock.now() + max(nanoseconds, 1), action)
+
+    def drop_deferred(self) -> None:
+        """Make none of the calls that have been deferred."""
+        if self.deferred is not None:
+            self.deferred.drop()
+
     # Levels and limits
 
     @property
@@ -233,6 +307,7 @@ class Device:
 
     def reset(self) -> None:
         """Return to the power-on state."""
+        self.drop_deferred()
         self._settled(self._reset_declarations)
 
     def _reset_declarations(self) -> None:
@@ -368,8 +443,9 @@ class Device:
 #: The attributes of every device which are the machine's or the host's.
 _HOST_ATTRIBUTES = frozenset(
     (
-        *("name", "guest_errors", "services", "byte_order", "interrupt"),
-        *("_is_settling", "_undeclared", "_readable", "_writable"),
+        *("name", "guest_errors", "services", "byte_order", "interrupt", "deferred", "wires"),
+        "accessors_changed",
+        *("_is_settling", "_undeclared", "_readable", "_writable", "_interceptors"),
     )
 )
 _CONTAINERS = (list, dict, set, deque, bytearray)

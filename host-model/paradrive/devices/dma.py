@@ -8,13 +8,14 @@ nothing is trusted: what is not RAM, as a whole, is a guest error, reads as zero
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from paradrive.devices.guest_errors import DmaError, GuestErrorLog
 from paradrive.devicetree.linux_address import IDENTITY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from paradrive.cpu.ports import Memory
     from paradrive.devicetree.linux_address import DmaRange
@@ -51,7 +52,13 @@ class _Window(NamedTuple):
     physical: int
 
 
+_Around = Callable[[Callable[..., Any]], Callable[..., Any]]
 _NO_WINDOW = _Window(0, -1, memoryview(b""), 0)
+
+
+def zeros(size: int) -> bytes:
+    """Return what a read of so many bytes is that fails; the guest may have chosen any number."""
+    return bytes(max(0, min(size, MAX_SIZE)))
 
 
 class Dma:
@@ -86,6 +93,14 @@ class Dma:
         """Look anew where RAM is: the map has changed."""
         self._window = _NO_WINDOW
 
+    def intercept(self, read: _Around, write: _Around) -> None:
+        """Let accesses be made by what these return for ``read`` and ``write``: them, or what is around."""
+        for name, around in (("read", read), ("write", write)):
+            vars(self).pop(name, None)
+            plain = getattr(self, name)
+            if (intercepted := around(plain)) != plain:
+                vars(self)[name] = intercepted
+
     # Bytes
 
     def read(self, address: int, size: int) -> bytes:
@@ -97,7 +112,7 @@ class Dma:
         parts = self._parts(address, size)
         if parts is None:
             self._record(address, size, is_write=False)
-            return bytes(max(0, min(size, MAX_SIZE)))
+            return zeros(size)
         return b"".join(bytes(contents) for contents, _ in parts)
 
     def write(self, address: int, data: bytes | bytearray | memoryview) -> bool:

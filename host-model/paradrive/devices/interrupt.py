@@ -20,10 +20,12 @@ class InterruptLine:
     a sink is connected to nothing.
     """
 
-    __slots__ = ("level", "sink")
+    __slots__ = ("acknowledged", "level", "sink")
 
     def __init__(self, sink: Callable[[bool], None] | None = None) -> None:
         self.sink = sink
+        #: Called when a CPU takes the interrupt; most devices do not care.
+        self.acknowledged: Callable[[], None] | None = None
         self.level = False
 
     def set(self, level: bool) -> None:
@@ -107,6 +109,23 @@ class Interrupt(Declaration):
             line.level = level
 
         return revert
+
+    def wire(self, device: Device) -> InterruptLine:
+        """Return the line that leads to the controller, whatever stands between."""
+        return device.wires.get(self.name) or self._line(device)
+
+    def interceptors_changed(self, device: Device) -> None:
+        """Let the device drive a line of its own, which drives the wire through what stands between."""
+        wire, level = self.wire(device), self._line(device).level
+        device.wires.pop(self.name, None)
+        vars(device)[self.name] = wire
+        sink = device.intercepted(self.name, wire.set)
+        if sink == wire.set:
+            wire.set(level)
+        else:
+            device.wires[self.name] = wire
+            line = vars(device)[self.name] = InterruptLine(sink)
+            line.level = level
 
     def _line(self, device: Device) -> InterruptLine:
         line: InterruptLine = vars(device)[self.name]

@@ -336,6 +336,8 @@ class Mpic(MpicRegisters):
             return self.SVR
         if not self._is_level(source):
             self._arbiter.request(source, source.requested & ~(1 << cpu))
+        for told in [line.acknowledged for line in self._lines.get(source.number, ()) if line.acknowledged]:
+            told()
         return source.vector
 
     @MpicRegisters.EOI.on_write

@@ -26,7 +26,8 @@ class RunningTimer:
 
     def __init__(self, device: Device, expired: Callable[[], None], rank: int) -> None:
         self._device = device
-        self._expired = expired
+        #: Called when it expires.
+        self.expired = expired
         self._rank = rank
         self._event: Event | None = None
         #: When it expires next; None while it is stopped.
@@ -75,7 +76,7 @@ class RunningTimer:
         when = self.when
         assert when is not None
         self.load(when + self.period if self.period else None, self.period)
-        self._expired()
+        self.expired()
 
 
 class Timer(Declaration):
@@ -104,12 +105,18 @@ class Timer(Declaration):
 
     def create(self, device: Device) -> None:
         """Give the device a timer that is stopped."""
-        hook = self.hooked(device, "expires")
-        expired = (lambda: None) if hook is None else device.settling(hook)
         # Of timers that expire at once, always the same is first: the device's place in the tree, and the
         # timer's among the declarations, decide.
         rank = device.services.rank + list(device.declarations).index(self.name)
-        vars(device)[self.name] = RunningTimer(device, expired, rank)
+        vars(device)[self.name] = RunningTimer(device, self._expired(device), rank)
+
+    def _expired(self, device: Device) -> Callable[[], None]:
+        hook = self.hooked(device, "expires")
+        return (lambda: None) if hook is None else device.settling(hook)
+
+    def interceptors_changed(self, device: Device) -> None:
+        """Let the timer call through what stands between."""
+        self._timer(device).expired = self._expired(device)
 
     def attach(self, device: Device) -> None:
         """Follow the machine's clock."""

@@ -155,7 +155,10 @@ class Machine(RunLoop):
         """Return the state of the machine between two runs, for ``restore``."""
         self._last_snapshot = MachineSnapshot(
             self.vcpu.snapshot(),
-            tuple(device.capture() for device in self.devices.values()),
+            (
+                *(device.capture() for device in self.devices.values()),
+                *(device.deferred.capture() for device in self.devices.values() if device.deferred),
+            ),
             tuple(SavedRam(memory) for memory in self.memories),
             self.progress,
         )
@@ -168,6 +171,8 @@ class Machine(RunLoop):
             assert self._last_snapshot is not None
             self.vcpu.stored_pages.update(differing_pages(snapshot, self._last_snapshot))
             self._last_snapshot = snapshot
+        for device in self.devices.values():
+            device.drop_deferred()
         self.clock.clear()
         self.vcpu.restore(snapshot.vcpu, zip(self.memories, snapshot.ram, strict=True))
         for revert in snapshot.devices:

@@ -66,7 +66,7 @@ def save(machine: Machine, path: str) -> None:
     progress = machine.progress
     state = {
         "cpu": machine.vcpu.save(),
-        "devices": {node: device.save() for node, device in machine.devices.items()},
+        "devices": {node: _saved_device(path, node, device) for node, device in machine.devices.items()},
         "classes": {node: _class_name(device) for node, device in machine.devices.items()},
         "progress": progress._asdict()
         | {
@@ -94,6 +94,16 @@ def save(machine: Machine, path: str) -> None:
     if len(pages) > MAX_PAGES or too_much:
         raise InputError(path, "the guest cannot be saved: its RAM or its devices hold too much")
     write(path, Contents(machine.name, machine.cpu_model.name, machine.memory_size, parts))
+
+
+def _saved_device(path: str, node: str, device: Device) -> object:
+    """Return the state of a device; InputError where there is something that no file can hold."""
+    try:
+        if device.deferred:
+            raise ValueError(f"{device.name}: a fault delays what it does")
+        return device.save()
+    except ValueError as error:
+        raise InputError(path, f"the guest cannot be saved: {node}: {error}") from error
 
 
 def _class_name(device: Device) -> str:

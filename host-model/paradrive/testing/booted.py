@@ -181,7 +181,7 @@ class BootedGuest(FaultInjection):
 
     def _rebuild_board(self) -> None:
         """Let the bus map what it mapped after the boot, and the UARTs send to whom they sent."""
-        self._broken.clear()
+        self.end_device_faults()
         self.machine.bus.regions = self._regions
         for port, transmit in self._transmitters:
             port.transmit = transmit

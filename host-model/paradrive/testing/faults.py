@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Fault injection: kernel functions that fail, and devices that answer wrongly."""
+"""Fault injection: functions of the kernel that fail, besides devices that do."""
 
 from __future__ import annotations
 
@@ -8,16 +8,10 @@ import enum
 import errno
 from typing import TYPE_CHECKING
 
-from paradrive.devices.mpic import Mpic
-from paradrive.devicetree.linux_interrupts import Specifier, find_interrupt
-from paradrive.testing.broken_device import BrokenDevice
-from paradrive.testing.view import MachineView
+from paradrive.testing.device_faults import DeviceFaults
 
 if TYPE_CHECKING:
     from paradrive.cpu.vcpu import Vcpu
-    from paradrive.devices.device import Device
-    from paradrive.devices.interrupt import InterruptLine
-    from paradrive.devicetree.node import DeviceTree
 
 #: Error numbers end here (include/linux/err.h: MAX_ERRNO).
 _MAX_ERRNO = 4095
@@ -110,14 +104,8 @@ class FunctionFault:
             self._vcpu.remove_breakpoint(self._address, self._reach)
 
 
-class FaultInjection(MachineView, abc.ABC):
-    """A guest in which functions can be made to fail and devices to answer wrongly, until it is restored."""
-
-    tree: DeviceTree
-
-    def __init__(self) -> None:
-        self._broken: list[BrokenDevice] = []
-        self._held_lines: dict[int, InterruptLine] = {}
+class FaultInjection(DeviceFaults, abc.ABC):
+    """A guest in which functions and devices can be made to fail, until it is restored."""
 
     @abc.abstractmethod
     def symbol(self, name: str) -> int:
@@ -141,47 +129,3 @@ class FaultInjection(MachineView, abc.ABC):
             returns = Returns.NULL if function in NULL_ON_FAILURE else Returns.ERRNO
         returned = 0 if returns is Returns.NULL else -error & _WORD
         return FunctionFault(self.machine.vcpu, self.symbol(function), call, returned)
-
-    def answer(self, device: Device, register: str, value: int) -> None:
-        """Let the guest read ``value`` from a register, named as in traces: its name, or NAME[index].
-
-        LookupError where the device has no such register. Writes still reach the device.
-        """
-        self._break(device).answer(register, value)
-
-    def answer_all_ones(self, device: Device) -> None:
-        """Let the guest read all ones from everywhere in the device, and lose its writes: it is gone."""
-        self._break(device).is_gone = True
-
-    def hold_interrupt(self, device: Device) -> InterruptLine:
-        """Assert the first interrupt of a device's node, whatever the device does.
-
-        The line that is returned can be let go: ``line.set(False)``. LookupError where the node has none.
-        """
-        path = self._path(device)
-        node = self.tree.find(path)
-        found = find_interrupt(node) if node is not None else None
-        if not isinstance(found, Specifier) or not found.cells:
-            raise LookupError(f"{path} has no interrupt")
-        number = found.cells[0]
-        if number not in self._held_lines:
-            self._held_lines[number] = self.device(Mpic).source(number)
-        self._held_lines[number].set(True)
-        return self._held_lines[number]
-
-    def _path(self, device: Device) -> str:
-        """Return the path of a device's node; LookupError for a device of another machine."""
-        for path, other in self.machine.devices.items():
-            if other is device:
-                return path
-        raise LookupError(f"{device.name} is no device of this machine")
-
-    def _break(self, device: Device) -> BrokenDevice:
-        """Return what answers in the place of a device from now on."""
-        self._path(device)
-        for broken in self._broken:
-            if broken.original is device:
-                return broken
-        self._broken.append(BrokenDevice(device))
-        self.machine.bus.replace(device, self._broken[-1])
-        return self._broken[-1]

@@ -10,7 +10,7 @@ from paradrive.guest.console import Console
 from paradrive.machine.boot import Initrd
 from paradrive.machine.elf_kernel import load_kernel
 from paradrive.machine.machine import Configuration, Machine
-from paradrive.testing.view import MachineView
+from paradrive.testing.device_faults import DeviceFaults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ class GuestFiles(NamedTuple):
     modules: tuple[Path, ...] = ()
 
 
-class Guest(MachineView):
+class Guest(DeviceFaults):
     """A machine that is about to enter its kernel; ``run`` boots it.
 
     ``append`` are kernel arguments; ``tree`` a device tree blob in place of the file's; ``models`` device
@@ -54,6 +54,7 @@ class Guest(MachineView):
         cpu: str = "e500v2",
         models: Mapping[str, Model] | None = None,
     ) -> None:
+        super().__init__()
         self._console = Console()
         self.tree = DeviceTree(files.dtb.read_bytes() if tree is None else tree, str(files.dtb))
         self.machine = Machine(
