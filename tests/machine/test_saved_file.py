@@ -351,3 +351,14 @@ def test_save_into_no_directory_is_refused(saved: Path) -> None:
         saved_machine.save(load(saved), str(saved / "nowhere" / "file").replace("guest.state", "gone"))
     with pytest.raises(InputError):
         saved_machine.save(load(saved), "a\0b")
+
+
+@pytest.mark.parametrize("part", ["devices", "blobs"])
+@pytest.mark.parametrize("depth", [100, 450, 600, 900, 5000])
+def test_state_that_nests_deep_is_refused(saved: Path, part: str, depth: int) -> None:
+    def nest(parts: dict[str, bytes]) -> None:
+        state = json.loads(parts["state"]) | {part: {PVCTL: "HERE"}}
+        parts["state"] = json.dumps(state).encode().replace(b'"HERE"', b"[" * depth + b"]" * depth)
+
+    reseal(saved, nest)
+    refusal(saved)

@@ -190,6 +190,9 @@ def load(
             raise ValueError("its initrd is not where this version of paradrive puts it")
         _check_classes(machine, classes, models)
         _continue(machine, state, contents.parts)
+    except RecursionError:
+        machine.destroy()
+        raise InputError(path, "damaged: its state nests too deep") from None
     except ValueError as error:
         machine.destroy()
         # What it quotes of the file may be of any length, and on several lines.
