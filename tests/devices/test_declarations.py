@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import enum
 import json
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paradrive.cpu.clock import Clock
@@ -33,7 +34,7 @@ from paradrive.devices import (
 )
 from paradrive.devices.description import describe
 from paradrive.devices.interrupt import InterruptLine
-from paradrive.devices.services import DetachedNode
+from paradrive.devices.services import RANKS, DetachedNode
 from paradrive.devicetree.error import DeviceTreeError
 
 if TYPE_CHECKING:
@@ -252,6 +253,73 @@ def test_timer_of_any_delay_lets_time_go_on(delay: int) -> None:
     assert device.count == (0 if delay > 100 else 100)
 
 
+def test_periods_that_have_been_missed_do_not_come_later() -> None:
+    class Ticker(RegisterDevice):
+        tick = Timer()
+        times = State(list)
+
+        @tick.expires
+        def _tick(self) -> None:
+            self.times.append(self.clock.now())
+
+    time, ticker = Time(), Ticker()
+    ticker.attach(detached(clock=time.clock))
+    time.now = 1 << 40  # what an edited file can say
+    ticker.load(ticker.save() | {"timers": {"tick": [3, 10]}})
+    time.clock.run_due(time.now)
+    assert ticker.times == [1 << 40]
+    time.pass_until((1 << 40) + 20)
+    assert [when % 10 for when in ticker.times[1:]] == [3, 3]
+
+
+def test_device_that_is_first_in_the_tree_expires_first_however_much_it_declares() -> None:
+    order: list[int] = []
+    registers = {f"R{number}": Register(4 * number, RW, "One.") for number in range(100)}
+    base = type("Base", (RegisterDevice,), registers)
+
+    class Ticker(base):  # type: ignore[valid-type, misc]
+        tick = Timer()
+
+        @tick.expires
+        def _tick(self) -> None:
+            order.append(self.services.rank)
+
+    class Small(RegisterDevice):
+        tick = Timer()
+
+        @tick.expires
+        def _tick(self) -> None:
+            order.append(self.services.rank)
+
+    time, devices = Time(), (Ticker(), Small())
+    for place, device in enumerate(devices):
+        device.attach(detached(clock=time.clock)._replace(rank=place * RANKS))
+    for device in reversed(devices):
+        device.tick.at(10)
+    time.pass_until(10)
+    assert order == [0, RANKS]
+
+
+def test_level_that_depends_on_a_timer_follows_it() -> None:
+    class Waiting(RegisterDevice):
+        irq = Interrupt()
+        wait = Timer()
+
+        @irq.level
+        def _waits(self) -> bool:
+            return self.wait.is_running
+
+    time, device = Time(), Waiting()
+    device.attach(detached(clock=time.clock))
+    device.wait.after(5)
+    assert device.irq.level
+    time.pass_until(5)
+    assert not device.irq.level
+    device.wait.after(5)
+    device.wait.cancel()
+    assert not device.irq.level
+
+
 def test_reset_stops_a_timer(fixture: Fixture) -> None:
     nic, time, _, _ = fixture
     nic.write(0x0C, 4, 1)
@@ -361,7 +429,9 @@ def test_guest_cannot_fill_a_queue_beyond_its_limit(fixture: Fixture) -> None:
         {"queue": [[1]]},
         {"queue": [[1, "text"]]},
         {"queue": [[1, b""]] * 5},
-        {"statistics": [1]},
+        {"statistics": [1, None, 2]},
+        {"statistics": {}},
+        {"queue": [{"list": []}]},
         {"statistics": ["many", None]},
         {"name_of_host": "far too long"},
         {"name_of_host": 5},
@@ -398,25 +468,185 @@ def test_deque_drops_its_oldest() -> None:
     assert (list(log.lines), list(other.lines)) == ([2, 3], [3, 4])
 
 
-VALUES = st.recursive(
-    st.integers(0, 1 << 70) | st.text(max_size=5) | st.binary(max_size=5) | st.booleans(),
-    lambda elements: st.tuples(elements, elements),
+HASHABLE = st.recursive(
+    st.none()
+    | st.integers(-(1 << 70), 1 << 70)
+    | st.text(max_size=5)
+    | st.binary(max_size=5)
+    | st.booleans(),
+    lambda elements: st.tuples(elements, elements) | st.frozensets(elements, max_size=3),
     max_leaves=4,
+)
+VALUES = st.recursive(
+    HASHABLE | st.binary(max_size=5).map(bytearray),
+    lambda elements: (
+        st.lists(elements, max_size=3)
+        | st.lists(elements, max_size=3).map(deque)
+        | st.dictionaries(HASHABLE, elements, max_size=3)
+        | st.sets(HASHABLE, max_size=3)
+        | st.tuples(elements)
+    ),
+    max_leaves=6,
 )
 
 
-@given(st.lists(VALUES, max_size=4), st.dictionaries(st.text(max_size=3), VALUES, max_size=3))
-def test_containers_of_plain_values_are_saved_as_they_are(
-    values: list[object], named: dict[str, object]
-) -> None:
-    class Holder(RegisterDevice):
-        values = State(list)
-        named = State(dict)
+class Holder(RegisterDevice):
+    values = State(list)
+    named = State(dict)
 
+
+def shown(values: object) -> str:
+    """Return what tells values apart that are equal, but for the order of sets."""
+    if isinstance(values, set | frozenset):
+        return f"{type(values)}{sorted(map(shown, values))}"
+    if isinstance(values, dict):
+        return f"dict{[(shown(key), shown(value)) for key, value in values.items()]}"
+    if isinstance(values, list | tuple | deque):
+        return f"{type(values)}{list(map(shown, values))}"
+    return repr(values)
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=40)
+@given(st.lists(VALUES, max_size=4), st.dictionaries(HASHABLE, VALUES, max_size=3))
+def test_containers_of_plain_values_are_saved_and_brought_back_as_they_are(
+    values: list[object], named: dict[object, object]
+) -> None:
     holder, other = Holder(), Holder()
     holder.values, holder.named = values, named
+    expected = shown([values, named])
     other.load(holder.save())
-    assert (other.values, other.named) == (values, named)
+    assert shown([other.values, other.named]) == expected
+    revert = holder.capture()
+    holder.reset()
+    revert()
+    assert shown([holder.values, holder.named]) == expected
+
+
+class Mode(enum.Enum):
+    IDLE = "idle"
+    BUSY = "busy"
+
+
+class Place(NamedTuple):
+    x: int = 0
+    y: int = 5
+
+
+@dataclass
+class Everything:
+    place: Place = field(default_factory=Place)
+    mode: Mode = Mode.IDLE
+    optional: Place | None = None
+    older: Optional[Place] = None  # noqa: UP045 - as many authors write it
+    places: list[Place] = field(default_factory=list)
+    named: dict[int, Place] = field(default_factory=dict)
+    pair: tuple[int, int] = (0, 0)
+    buffer: bytearray = field(default_factory=bytearray)
+    queue: deque[Place] = field(default_factory=deque)
+
+
+@pytest.mark.parametrize(
+    ("state", "value"),
+    [
+        (State(Mode, default=Mode.IDLE), Mode.BUSY),
+        (State(int, default=-1), -7),
+        (State(set, of=Mode), {Mode.BUSY, Mode.IDLE}),
+        (State(deque, of=Place), deque([Place(1)])),
+        (State(dict, of=Place), {(1, b"key"): Place(1)}),
+        (State(tuple), (1, "a")),
+        (State(Everything), Everything()),
+        (
+            State(Everything),
+            Everything(
+                *(Place(1), Mode.BUSY, Place(2), Place(3), [Place(4)], {5: Place(6)}, (7, 8)),
+                *(bytearray(b"9"), deque([Place(10)])),
+            ),
+        ),
+    ],
+)
+def test_state_of_any_kind_is_saved_as_it_is(state: State[Any], value: object) -> None:
+    kind = type("Kind", (RegisterDevice,), {"state": state})
+    device, other = kind(), kind()
+    device.state = value
+    other.load(
+        json.loads(json.dumps(device.save())) if not isinstance(value, Everything | dict) else device.save()
+    )
+    assert shown(other.state) == shown(value)
+    assert other.state == value
+
+
+def test_record_of_an_older_version_has_the_defaults_of_its_new_fields() -> None:
+    class Older(RegisterDevice):
+        place = State(Place)
+
+    device = Older()
+    device.load(device.save() | {"state": {"place": [7]}})
+    assert device.place == Place(7, 5)
+
+
+def test_order_of_a_dict_is_brought_back() -> None:
+    holder = Holder()
+    holder.named = {1: 1, 2: 2}
+    revert = holder.capture()
+    holder.named[1] = holder.named.pop(1)
+    revert()
+    assert list(holder.named) == [1, 2]
+
+
+def test_record_whose_kind_is_not_declared_is_not_saved() -> None:
+    holder = Holder()
+    holder.values = [Place()]
+    with pytest.raises(ValueError, match="values"):
+        holder.save()
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda: State(float),
+        lambda: State(object),
+        lambda: State(Mode),
+        lambda: State(list, limit=2, default=[1, 2, 3]),
+        lambda: State(bytearray, default=bytes(3)),  # type: ignore[arg-type]
+        lambda: State(int, limit=5, default=5),
+    ],
+)
+def test_state_that_could_not_be_kept_is_refused_where_it_is_declared(
+    declare: Callable[[], object],
+) -> None:
+    with pytest.raises(TypeError):
+        declare()
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "left"),
+    [
+        (bytes, b"x", b"xxx"),
+        (str, "x", "xxx"),
+        (set, None, {0, 1, 2}),
+        (dict, None, {0: 0, 1: 1, 2: 2}),
+        (bytearray, b"x", bytearray(b"xxx")),
+    ],
+)
+def test_limit_holds_for_each_kind(kind: type, more: Any, left: object) -> None:
+    class Growing(RegisterDevice):
+        held = State(kind, limit=3)
+        GROW = Register(0, WO, "Adds something.")
+
+        @GROW.after_write
+        def _grow(self, value: int) -> None:
+            if kind is set:
+                self.held.add(value)
+            elif kind is dict:
+                self.held[value] = value
+            else:
+                self.held += more
+
+    device = Growing()
+    for value in (0, 1, 2, 4, 3):
+        device.write(0, 4, value)
+    assert (device.held, device.guest_errors.count) == (left, 2)
+    device.save()
 
 
 # Fields

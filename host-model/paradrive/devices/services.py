@@ -128,7 +128,7 @@ class Services(NamedTuple):
 
 
 #: The timers that each device can have with a rank of its own.
-RANKS = 64
+RANKS = 1 << 16
 
 
 def unattached() -> Services:

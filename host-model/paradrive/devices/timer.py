@@ -56,10 +56,12 @@ class RunningTimer:
     def cancel(self) -> None:
         """Stop."""
         self.load(None, 0)
+        self._device.settle()
 
     def _start(self, when: int, period: int) -> None:
         # Never at once: a device that starts its timer anew whenever it expires would stop time.
         self.load(max(when, self._device.clock.now() + 1), period)
+        self._device.settle()
 
     def load(self, when: int | None, period: int) -> None:
         """Expire at ``when`` (None: never), and after each ``period`` (0: once)."""
@@ -73,9 +75,14 @@ class RunningTimer:
             self._event = self._device.clock.at(self.when, self._expire, self._rank)
 
     def _expire(self) -> None:
-        when = self.when
+        when, period = self.when, self.period
         assert when is not None
-        self.load(when + self.period if self.period else None, self.period)
+        if period:
+            # A saved state may say what was due long ago: what has been missed does not come now.
+            missed = max(self._device.clock.now() - when, 0) // period
+            self.load(when + (missed + 1) * period, period)
+        else:
+            self.load(None, 0)
         self.expired()
 
 
@@ -107,12 +114,12 @@ class Timer(Declaration):
         """Give the device a timer that is stopped."""
         # Of timers that expire at once, always the same is first: the device's place in the tree, and the
         # timer's among the declarations, decide.
-        rank = device.services.rank + list(device.declarations).index(self.name)
+        timers = [name for name, one in device.declarations.items() if isinstance(one, Timer)]
+        rank = device.services.rank + timers.index(self.name)
         vars(device)[self.name] = RunningTimer(device, self._expired(device), rank)
 
     def _expired(self, device: Device) -> Callable[[], None]:
-        hook = self.hooked(device, "expires")
-        return (lambda: None) if hook is None else device.settling(hook)
+        return device.settling(self.hooked(device, "expires") or (lambda: None))
 
     def interceptors_changed(self, device: Device) -> None:
         """Let the timer call through what stands between."""
