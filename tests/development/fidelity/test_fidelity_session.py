@@ -30,7 +30,7 @@ from paradrive_dev.fidelity.layout import Layout
 from paradrive_dev.fidelity.program import SIGBUS, Program
 from paradrive_dev.fidelity.store import Store, fingerprint
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 BATCH = session.Batch("e500v2", "srawi", 0, 60)
 
 needs_qemu = pytest.mark.skipif(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from full_disk import room_for
 
+from full_disk import room_for
 from paradrive_tools.guest_build.freshness import refresh
 
 

@@ -7,8 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from full_disk import room_for
 
+from full_disk import room_for
 from paradrive_dev.agreement import __main__ as command
 from paradrive_dev.agreement import comparison, search
 from paradrive_dev.agreement.comparison import Comparison, Disagreement, subject_of
