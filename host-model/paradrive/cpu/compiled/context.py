@@ -77,7 +77,7 @@ class Emitter(MemoryEmitter):
         return self.gpr[self.lane(number.shift, layout.LANE_OR_ZERO)]
 
     def branch(self, target: Value, condition: Value | None = None) -> None:
-        """Branch: stay in this code page where target and budget allow, else go through `Program.far`."""
+        """Branch: stay in this code page where target and budget allow, else through `Linkage.far`."""
         builder = self.builder
         taken, near, far = (self.function.append_basic_block(name) for name in ("taken", "near", "far"))
         if condition is None:
@@ -102,10 +102,10 @@ class Emitter(MemoryEmitter):
         )
         arguments = list(self.function.args)
         arguments[2] = builder.add(left, builder.ptrtoint(slot, I64))
-        self.program.dispatch(builder, arguments, slot)
+        self.linkage.dispatch(builder, arguments, slot)
         builder.position_at_end(far)
         remaining = builder.ashr(left, i64(4))
-        self.program.go_far(builder, self.state, remaining, target.llvm, self.translations)
+        self.linkage.go_far(builder, self.state, remaining, target.llvm, self.translations)
 
     def trap_if(self, condition: Value) -> None:
         self.interpret_if(condition.is_one())

@@ -19,7 +19,7 @@ from paradrive.isa.operands import COMPUTED_OPERANDS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paradrive.cpu.compiled.program import Program
+    from paradrive.isa.encoding import Field
 
 EXTENDED_OPCODES = 1024
 #: How many fields of one instruction can be specialised.
@@ -50,10 +50,33 @@ def _extended_table(sets: Sequence[VariantSet], numbers: Sequence[int]) -> list[
     return table
 
 
-class DecoderTables:
-    """The constant tables of the decoder, in ``module``. Instruction number 0 is none."""
+def _handler_table(module: ir.Module, handlers: Sequence[ir.Function]) -> ir.GlobalVariable:
+    """Add the table of handlers as 32-bit distances, which need no relocation when loaded."""
+    array = ir.ArrayType(I32, len(handlers))
+    table = ir.GlobalVariable(module, array, "handlers")
+    table.linkage, table.global_constant = "internal", True
+    base = table.ptrtoint(I64)
+    table.initializer = ir.Constant(
+        array, [handler.ptrtoint(I64).sub(base).trunc(I32) for handler in handlers]
+    )
+    return table
 
-    def __init__(self, module: ir.Module, sets: Sequence[VariantSet], first_handlers: Sequence[int]) -> None:
+
+class DecoderTables:
+    """The constant tables of the decoder, in ``module``. Instruction number 0 is none.
+
+    ``handlers`` are those of all variants, ``first_handlers`` the numbers of each instruction's first one.
+    """
+
+    def __init__(
+        self,
+        module: ir.Module,
+        sets: Sequence[VariantSet],
+        handlers: Sequence[ir.Function],
+        first_handlers: Sequence[int],
+    ) -> None:
+        self.module, self._sets = module, sets
+        self.handlers = _handler_table(module, handlers)
         by_opcode: dict[int, list[int]] = {}
         for number, variants in enumerate(sets, 1):
             by_opcode.setdefault(variants.instruction.encoding.primary_opcode, []).append(number)
@@ -74,6 +97,13 @@ class DecoderTables:
         self.descriptors = _constant(module, "descriptors", I32, descriptors)
         self.contributions = _constant(module, "contributions", I16, contributions)
 
+    def field(self, name: str) -> Field:
+        """Return the field ``name``, which has the same place in all instructions that need it computed."""
+        for variants in self._sets:
+            if name in variants.instruction.encoding.fields:
+                return variants.instruction.encoding.fields[name]
+        raise KeyError(name)
+
     @staticmethod
     def _specialisations(sets: Sequence[VariantSet]) -> tuple[list[int], list[int]]:
         """Return a descriptor (shift, width << 8, table << 16) for each place, and the tables behind them."""
@@ -91,9 +121,9 @@ class DecoderTables:
         return descriptors, contributions
 
 
-def emit_decode(program: Program, tables: DecoderTables, operand_kinds: Sequence[str | None]) -> ir.Function:
+def emit_decode(tables: DecoderTables, operand_kinds: Sequence[str | None]) -> ir.Function:
     """Write ``void decode(ptr page, ptr slot)``: fill ``slot`` from the instruction that it stands for."""
-    function = ir.Function(program.module, ir.FunctionType(ir.VoidType(), [POINTER, POINTER]), "decode")
+    function = ir.Function(tables.module, ir.FunctionType(ir.VoidType(), [POINTER, POINTER]), "decode")
     function.linkage = "internal"
     page, slot = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
@@ -133,14 +163,17 @@ def emit_decode(program: Program, tables: DecoderTables, operand_kinds: Sequence
         valid = builder.icmp_unsigned("!=", contribution, i32(NO_VARIANT))
         has_variant = builder.and_(has_variant, valid)
     handler = builder.select(has_variant, handler, i32(0))
-    _emit_operands(program, builder, slot, word, number, operand_kinds)
-    program.store_handler(builder, slot, handler)
+    _emit_operands(tables, builder, slot, word, number, operand_kinds)
+    # The table holds distances from itself.
+    place = builder.gep(tables.handlers, [builder.zext(handler, I64)], source_etype=I32)
+    distance = builder.sext(builder.load(place, typ=I32), I64)
+    builder.store(builder.add(builder.ptrtoint(tables.handlers, I64), distance), slot)
     builder.ret_void()
     return function
 
 
 def _emit_operands(
-    program: Program,
+    tables: DecoderTables,
     builder: ir.IRBuilder,
     slot: ir.Value,
     word: ir.Value,
@@ -156,7 +189,7 @@ def _emit_operands(
             builder.store(builder.trunc(or_zero, I8), at_offset(builder, slot, layout.LANE_OR_ZERO))
     kinds = sorted({kind for kind in operand_kinds if kind is not None})
     by_number = _constant(
-        program.module,
+        tables.module,
         "operand_kinds",
         I8,
         [0, *(0 if k is None else 1 + kinds.index(k) for k in operand_kinds)],
@@ -164,17 +197,17 @@ def _emit_operands(
     kind = builder.load(builder.gep(by_number, [builder.zext(number, I64)], source_etype=I8), typ=I8)
     operand = i32(0)
     for place, name in enumerate(kinds, 1):
-        value = _operand_value(program, builder, word, name)
+        value = _operand_value(tables, builder, word, name)
         is_kind = builder.icmp_unsigned("==", kind, ir.Constant(I8, place))
         operand = builder.select(is_kind, value, operand)
     builder.store(operand, at_offset(builder, slot, layout.OPERAND))
 
 
-def _operand_value(program: Program, builder: ir.IRBuilder, word: ir.Value, name: str) -> ir.Value:
+def _operand_value(tables: DecoderTables, builder: ir.IRBuilder, word: ir.Value, name: str) -> ir.Value:
     """Compute the operand ``name``: a computed one, or a field that lies in no lane."""
     value = Value(builder, word)
     if name in COMPUTED_OPERANDS:
         computed: Value = COMPUTED_OPERANDS[name][1](value)  # type: ignore[assignment]
         return computed.llvm
-    field = program.field(name)
+    field = tables.field(name)
     return (value >> field.shift & (1 << field.width) - 1).llvm

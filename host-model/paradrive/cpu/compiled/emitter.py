@@ -14,7 +14,7 @@ from paradrive.cpu.state import offset_of
 from paradrive.isa.semantics import Double
 
 if TYPE_CHECKING:
-    from paradrive.cpu.compiled.program import Program
+    from paradrive.cpu.compiled.linkage import Linkage
 
 
 class RegisterFile:
@@ -64,11 +64,13 @@ class HandlerEmitter:
 
     A handler's parameters are the state, the address of its slot, the deadline, its code page and
     the translation table. The deadline is the slot address at which the instruction budget would
-    end if execution went straight on: only branches have to change it.
+    end if execution went straight on: only branches have to change it. ``cache_line_size`` of the core is in
+    bytes.
     """
 
-    def __init__(self, program: Program, function: ir.Function) -> None:
-        self.program, self.function = program, function
+    def __init__(self, linkage: Linkage, function: ir.Function, cache_line_size: int) -> None:
+        self.linkage, self.function = linkage, function
+        self.cache_line_size = cache_line_size
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
         self.state, self.slot, self.deadline, self.page, self.translations = function.args
         self.gpr, self.cr = RegisterFile(self, "gpr", I32), RegisterFile(self, "cr", I8)
@@ -113,7 +115,7 @@ class HandlerEmitter:
 
     def _load_slot(self, offset: int, kind: ir.IntType) -> ir.Value:
         loaded = self.builder.load(at_offset(self.builder, self.slot, offset), typ=kind)
-        loaded.set_metadata("invariant.load", self.program.module.add_metadata([]))
+        loaded.set_metadata("invariant.load", self.function.module.add_metadata([]))
         return loaded
 
     def lane(self, shift: int, offset: int | None = None) -> Value:
@@ -167,10 +169,10 @@ class HandlerEmitter:
 
     def leave(self, code: ir.Value) -> None:
         """Return ``code``; pc is this instruction, which has not been executed."""
-        self.program.leave(self.builder, self.function.args, code)
+        self.linkage.leave(self.builder, self.function.args, code)
 
     def next(self) -> None:
         """Go on with the next instruction."""
-        self.program.dispatch(
+        self.linkage.dispatch(
             self.builder, self.function.args, at_offset(self.builder, self.slot, layout.SLOT_SIZE)
         )

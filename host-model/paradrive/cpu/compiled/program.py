@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The LLVM module of a core's interpreter: handlers for all variants, threaded by tail calls.
-
-Every handler has the same five parameters (`emitter.HandlerEmitter` names them) and ends by jumping to the
-handler of the next slot. The calling convention keeps the parameters in registers and saves none.
-"""
+"""The LLVM module of a core's interpreter: handlers for all variants, threaded by tail calls (`linkage`)."""
 
 from __future__ import annotations
 
@@ -15,6 +11,7 @@ from paradrive.cpu.compiled import layout
 from paradrive.cpu.compiled.context import Emitter, Operands
 from paradrive.cpu.compiled.decoder import DecoderTables, emit_decode
 from paradrive.cpu.compiled.layout import Exit
+from paradrive.cpu.compiled.linkage import CONVENTION, Linkage
 from paradrive.cpu.compiled.memory import translation_offset
 from paradrive.cpu.compiled.page_copies import emit_restore_pages
 from paradrive.cpu.compiled.values import I32, I64, POINTER, at_offset, i32, i64
@@ -22,13 +19,7 @@ from paradrive.cpu.compiled.variants import VariantSet, compiled_variants
 from paradrive.cpu.state import TRANSLATIONS, offset_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from paradrive.cpu.models import CpuModel
-    from paradrive.isa.encoding import Field
-
-CONVENTION = "preserve_nonecc"
-HANDLER = ir.FunctionType(I64, [POINTER, POINTER, I64, POINTER, POINTER])
 
 
 class Program:
@@ -42,18 +33,16 @@ class Program:
     """
 
     def __init__(self, model: CpuModel) -> None:
-        self.cache_line_size = model.cache_line_size
+        self._cache_line_size = model.cache_line_size
         self.module = ir.Module(f"paradrive-{model.name}")
         self._sets = compiled_variants(model.name)
-        self._far = self._declare("far")
-        self._leave = self._declare("leave")
-        self._undecoded = self._declare("undecoded")
-        self._page_end = self._declare("page_end")
-        self._stop = self._declare("stop")
+        self._linkage = Linkage(self.module)
+        self._undecoded, self._page_end, self._stop = map(
+            self._linkage.declare, ("undecoded", "page_end", "stop")
+        )
         handlers, first_handlers, operand_kinds = self._emit_instructions()
-        self._table = self._emit_handler_table(handlers)
-        tables = DecoderTables(self.module, self._sets, first_handlers)
-        self._decode = emit_decode(self, tables, operand_kinds)
+        tables = DecoderTables(self.module, self._sets, handlers, first_handlers)
+        self._decode = emit_decode(tables, operand_kinds)
         self._emit_leave()
         self._emit_far()
         self._emit_undecoded()
@@ -63,60 +52,15 @@ class Program:
         emit_restore_pages(self.module)
         self._emit_run()
 
-    def field(self, name: str) -> Field:
-        """Return the field ``name``, which has the same place in all instructions that need it computed."""
-        for variants in self._sets:
-            if name in variants.instruction.encoding.fields:
-                return variants.instruction.encoding.fields[name]
-        raise KeyError(name)
-
-    def _declare(self, name: str) -> ir.Function:
-        function = ir.Function(self.module, HANDLER, name)
-        function.linkage, function.calling_convention = "internal", CONVENTION
-        function.args[0].add_attribute("noalias")
-        function.attributes.add("nounwind")
-        return function
-
-    # Pieces that handlers are made of
-
-    def _tail_call(self, builder: ir.IRBuilder, function: ir.Value, arguments: Sequence[ir.Value]) -> None:
-        builder.ret(builder.call(function, arguments, cconv=CONVENTION, tail="musttail"))
-
-    def dispatch(self, builder: ir.IRBuilder, arguments: Sequence[ir.Value], slot: ir.Value) -> None:
-        """Jump to the handler of ``slot``."""
-        handler = builder.load(slot, typ=HANDLER.as_pointer())
-        state, _, deadline, page, translations = arguments
-        self._tail_call(builder, handler, [state, slot, deadline, page, translations])
-
-    def leave(self, builder: ir.IRBuilder, arguments: Sequence[ir.Value], code: ir.Value) -> None:
-        """Return ``code`` to Python with the state as it is before this instruction."""
-        state, slot, deadline, page, _ = arguments
-        self._tail_call(builder, self._leave, [state, slot, deadline, page, builder.inttoptr(code, POINTER)])
-
-    def go_far(
-        self,
-        builder: ir.IRBuilder,
-        state: ir.Value,
-        remaining: ir.Value,
-        target: ir.Value,
-        translations: ir.Value,
-    ) -> None:
-        """Continue at effective address ``target``, wherever it is, with ``remaining`` instructions to go."""
-        address = builder.inttoptr(builder.zext(target, I64), POINTER)
-        self._tail_call(builder, self._far, [state, address, remaining, POINTER(None), translations])
-
-    def store_handler(self, builder: ir.IRBuilder, slot: ir.Value, number: ir.Value) -> None:
-        """Put the address of handler ``number`` into ``slot``; the table holds distances from itself."""
-        place = builder.gep(self._table, [builder.zext(number, I64)], source_etype=I32)
-        distance = builder.sext(builder.load(place, typ=I32), I64)
-        builder.store(builder.add(builder.ptrtoint(self._table, I64), distance), slot)
+    def _emitter(self, function: ir.Function) -> Emitter:
+        return Emitter(self._linkage, function, self._cache_line_size)
 
     # Instructions
 
     def _emit_instructions(self) -> tuple[list[ir.Function], list[int], list[str | None]]:
         """Write all handlers; return them, each instruction's first one, and the operand each one needs."""
-        interpret = self._declare("interpret")
-        emitter = Emitter(self, interpret)
+        interpret = self._linkage.declare("interpret")
+        emitter = self._emitter(interpret)
         emitter.leave(i64(Exit.INTERPRET))
         handlers, first_handlers, kinds = [interpret], [], []
         for variants in self._sets:
@@ -132,8 +76,8 @@ class Program:
     def _emit_variant(self, variants: VariantSet, fixed: dict[str, int]) -> tuple[ir.Function, str | None]:
         instruction = variants.instruction
         suffix = "".join(f".{name}{value}" for name, value in fixed.items())
-        function = self._declare(f"{instruction.mnemonic}{suffix}")
-        emitter = Emitter(self, function)
+        function = self._linkage.declare(f"{instruction.mnemonic}{suffix}")
+        emitter = self._emitter(function)
         operands = Operands(emitter, instruction, fixed)
         if instruction.privileged:
             emitter.require_supervisor()
@@ -144,23 +88,12 @@ class Program:
             emitter.next()
         return function, operands.computed
 
-    def _emit_handler_table(self, handlers: Sequence[ir.Function]) -> ir.GlobalVariable:
-        """Write the table of handlers as 32-bit distances, which need no relocation when loaded."""
-        array = ir.ArrayType(I32, len(handlers))
-        table = ir.GlobalVariable(self.module, array, "handlers")
-        table.linkage, table.global_constant = "internal", True
-        base = table.ptrtoint(I64)
-        table.initializer = ir.Constant(
-            array, [handler.ptrtoint(I64).sub(base).trunc(I32) for handler in handlers]
-        )
-        return table
-
     # Everything between instructions
 
     def _emit_leave(self) -> None:
-        function = self._leave
+        function = self._linkage.leave_to_python
         function.attributes.add("noinline")
-        emitter = Emitter(self, function)
+        emitter = self._emitter(function)
         builder = emitter.builder
         slot = builder.ptrtoint(emitter.slot, I64)
         emitter.store_state("pc", emitter.current_instruction_address)
@@ -169,9 +102,9 @@ class Program:
 
     def _emit_far(self) -> None:
         """Find the code page of an effective address and go on there, if the budget allows."""
-        function = self._far
+        function = self._linkage.far
         function.attributes.add("noinline")
-        emitter = Emitter(self, function)
+        emitter = self._emitter(function)
         builder = emitter.builder
         remaining = emitter.deadline
         target = builder.trunc(builder.ptrtoint(emitter.slot, I64), I32)
@@ -201,7 +134,7 @@ class Program:
         builder = emitter.builder
         budget = builder.mul(remaining, i64(layout.SLOT_SIZE))
         deadline = builder.add(builder.ptrtoint(slot, I64), budget)
-        self.dispatch(builder, [emitter.state, slot, deadline, page, emitter.translations], slot)
+        self._linkage.dispatch(builder, [emitter.state, slot, deadline, page, emitter.translations], slot)
 
     def _emit_single(
         self, emitter: Emitter, page: ir.Value, slot: ir.Value, offset: ir.Value, remaining: ir.Value
@@ -230,22 +163,22 @@ class Program:
         self._dispatch_with(emitter, copy, page, remaining)
 
     def _emit_undecoded(self) -> None:
-        emitter = Emitter(self, self._undecoded)
+        emitter = self._emitter(self._undecoded)
         emitter.builder.call(self._decode, [emitter.page, emitter.slot])
-        self.dispatch(emitter.builder, self._undecoded.args, emitter.slot)
+        self._linkage.dispatch(emitter.builder, self._undecoded.args, emitter.slot)
 
     def _emit_page_end(self) -> None:
-        emitter = Emitter(self, self._page_end)
+        emitter = self._emitter(self._page_end)
         self._go_on(emitter, (emitter.load_state("virtual_page") + 4096).llvm)
 
     def _emit_stop(self) -> None:
-        emitter = Emitter(self, self._stop)
+        emitter = self._emitter(self._stop)
         self._go_on(emitter, emitter.current_instruction_address.llvm)
 
     def _go_on(self, emitter: Emitter, target: ir.Value) -> None:
         builder = emitter.builder
         left = builder.sub(emitter.deadline, builder.ptrtoint(emitter.slot, I64))
-        self.go_far(builder, emitter.state, builder.ashr(left, i64(4)), target, emitter.translations)
+        self._linkage.go_far(builder, emitter.state, builder.ashr(left, i64(4)), target, emitter.translations)
 
     def _emit_prepare_page(self) -> None:
         kind = ir.FunctionType(ir.VoidType(), [POINTER, POINTER])
@@ -278,7 +211,7 @@ class Program:
 
         address = builder.inttoptr(builder.zext(load("pc", I32), I64), POINTER)
         arguments = [state, address, load("remaining", I64), POINTER(None), load("translations", POINTER)]
-        code = builder.call(self._far, arguments, cconv=CONVENTION)
+        code = builder.call(self._linkage.far, arguments, cconv=CONVENTION)
         builder.ret(builder.call(builder.load(to_python), [code]))
 
     def _emit_connect(self) -> tuple[ir.GlobalVariable, ir.GlobalVariable]:
