@@ -12,6 +12,7 @@ from statistics import median
 from paradrive.cpu.clock import Clock
 from paradrive.cpu.mmu import TlbEntry
 from paradrive.cpu.models import CPU_MODELS
+from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.cpu.vcpu import RunExit, Vcpu
 from paradrive.devices.bus import Bus
 from paradrive.devices.dma import Dma
@@ -39,7 +40,6 @@ LOOPS = {
 }
 _BRANCH_BACK = 0x4200_FFFC  # bdnz .-4
 _LOOP_INSTRUCTIONS = 2
-_PAGE = 0x1000
 
 
 class CountingDevice(RegisterDevice):
@@ -77,7 +77,7 @@ class Target:
         )
         self._starts = {}
         for number, (name, instruction) in enumerate(LOOPS.items()):
-            start = self._starts[name] = number * _PAGE
+            start = self._starts[name] = number * PAGE_SIZE
             for offset, word in ((0, instruction), (4, _BRANCH_BACK)):
                 self._ram.contents[start + offset : start + offset + 4] = word.to_bytes(4, "big")
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from struct import Struct
 
+from paradrive.cpu.ports import PAGE_SIZE
+
 _HEADER = Struct(">16sHHIIIIIHHHHHH")
 _SEGMENT = Struct(">8I")
 _IDENT = b"\x7fELF\x01\x02\x01" + bytes(9)  # 32 bits, big-endian
 _ET_EXEC, _EM_PPC, _PT_LOAD = 2, 20, 1
 _READ_WRITE_EXECUTE = 7
-_PAGE = 0x1000
 
 
 def executable(memory: bytes, base: int, size: int, entry: int) -> bytes:
@@ -21,5 +22,7 @@ def executable(memory: bytes, base: int, size: int, entry: int) -> bytes:
     header = _HEADER.pack(
         _IDENT, _ET_EXEC, _EM_PPC, 1, entry, _HEADER.size, 0, 0, _HEADER.size, _SEGMENT.size, 1, 0, 0, 0
     )
-    segment = _SEGMENT.pack(_PT_LOAD, _PAGE, base, base, len(memory), size, _READ_WRITE_EXECUTE, _PAGE)
-    return (header + segment).ljust(_PAGE, b"\0") + memory
+    segment = _SEGMENT.pack(
+        _PT_LOAD, PAGE_SIZE, base, base, len(memory), size, _READ_WRITE_EXECUTE, PAGE_SIZE
+    )
+    return (header + segment).ljust(PAGE_SIZE, b"\0") + memory

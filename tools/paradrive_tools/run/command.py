@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 
+from paradrive.cpu.ports import PAGE_SIZE
 from paradrive_tools import exit_status
 from paradrive_tools.options import add_device_option, natural
 from paradrive_tools.run.terms import (
@@ -36,7 +37,6 @@ SIGUSR1 resets the machine.
 #: More than 200 boots; the compiled engine takes some seconds for it.
 DEFAULT_BUDGET = 2_000_000_000
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-_PAGE = 4096
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -109,6 +109,6 @@ def memory_size(text: str) -> int:
     """Return a size in bytes, a multiple of the page size; K, M and G stand for powers of 1024."""
     unit = _UNITS.get(text[-1:].upper(), 1)
     size = natural(text[:-1] if unit > 1 else text) * unit
-    if size == 0 or size % _PAGE:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of whole pages of {_PAGE} bytes")
+    if size == 0 or size % PAGE_SIZE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of whole pages of {PAGE_SIZE} bytes")
     return size

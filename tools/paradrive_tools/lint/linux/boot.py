@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.devicetree.linux_address import resources
 from paradrive_tools.lint.linux.resources import free_memory, memory
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from paradrive.machine.board import Board
 
 #: sizeof(struct page) in this kernel, and the size of what it stands for, in bytes.
-_PAGE_STRUCTURE, _PAGE = 32, 4096
+_PAGE_STRUCTURE = 32
 #: RAM from 0 on that the kernel maps for itself: CONFIG_LOWMEM_SIZE, in bytes.
 _MAPPED = 768 << 20
 
@@ -65,4 +66,4 @@ def _fits(ram: list[Resource], free: list[Resource]) -> bool:
     """Tell whether the array of a struct page for each page up to the last one fits (alloc_node_mem_map)."""
     last = max(region.end for region in ram)
     largest = max((region.size for region in free if region.start < _MAPPED), default=0)
-    return last // _PAGE * _PAGE_STRUCTURE < min(largest, _MAPPED)
+    return last // PAGE_SIZE * _PAGE_STRUCTURE < min(largest, _MAPPED)

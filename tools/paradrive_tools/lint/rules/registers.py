@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.devicetree.linux_address import Untranslatable, entries, is_memory, resources, translate
 from paradrive.devicetree.node import BUS_CELLS, CELL
 from paradrive_tools.lint.driver.pvctl import REGISTERS_SIZE
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from paradrive.devicetree.node import Node
     from paradrive_tools.lint.subject import Subject
 
-_PAGE = 4096
 #: Bits of a physical address (e500 Core Family Reference Manual, 1.2, "36-bit physical addressing").
 _PHYSICAL_BITS = 36
 
@@ -91,7 +91,7 @@ def reg_unaligned(subject: Subject) -> Iterator[Problem]:
     """
     for node in subject.driver_nodes:
         for resource in resources(node):
-            if resource.start % _PAGE:
+            if resource.start % PAGE_SIZE:
                 yield Problem(node, f"its registers begin at {resource.start:#x}, within a page", "reg")
 
 
