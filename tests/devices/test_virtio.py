@@ -350,16 +350,20 @@ def end_in_a_loop(driver: Driver) -> None:
 
 
 def lead_out_of_the_ring(driver: Driver) -> None:
-    driver.describe(0, 0, BUFFERS, 1, NEXT, 8)
+    driver.describe(0, 0, BUFFERS, 1, NEXT, driver.size)
+    driver.describe(0, driver.size, BUFFERS, 0x100, WRITE, 0)
     driver.offer(0, 0)
 
 
 def offer_what_is_not_in_the_ring(driver: Driver) -> None:
-    driver.offer(0, 8)
+    driver.describe(0, driver.size, BUFFERS, 1, NEXT, 0)
+    driver.describe(0, 0, BUFFERS, 0x100, WRITE, 0)
+    driver.offer(0, driver.size)
 
 
 def offer_more_than_there_are(driver: Driver) -> None:
-    driver.offer(0, *[0] * 9)
+    driver.chain(0, 0, [(BUFFERS, 1, False), (BUFFERS, 0x100, True)])
+    driver.offer(0, *[0] * (driver.size + 1))
 
 
 def be_outside_ram(driver: Driver) -> None:
