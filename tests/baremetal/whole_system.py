@@ -86,7 +86,7 @@ def run_on_model(system: System, blob: Path) -> Record:
 
     tree = tree_for(system.guest)
     machine = machine_for(system, tree, console)
-    blob.write_bytes(tree.to_blob())
+    blob.write_bytes(tree.to_fdt())
     machine.bus.trace = record
     machine.run(BUDGET, reset_limit=0)
     machine.destroy()

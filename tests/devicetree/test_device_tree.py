@@ -127,7 +127,7 @@ def test_memory_size_replaces_all_of_it(compile_tree: Callable[[str], bytes]) ->
               memory@40000000 { device_type = "memory"; reg = <0 0x40000000 0x1000>; };"""
     tree = tree_of(compile_tree, body)
     set_memory_size(tree, 0x800_0000)
-    assert memory_regions(DeviceTree(tree.to_blob())) == [(0, 0x800_0000)]
+    assert memory_regions(DeviceTree(tree.to_fdt())) == [(0, 0x800_0000)]
 
 
 def test_memory_size_beyond_the_cells_is_an_error(compile_tree: Callable[[str], bytes]) -> None:

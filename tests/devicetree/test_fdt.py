@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Reading a device tree blob: whatever the bytes, a tree or one clear error."""
+"""Reading a flattened device tree: whatever the bytes, a tree or one clear error."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_every_truncation_is_refused(ppce500: bytes) -> None:
 
 
 def test_written_tree_equals_the_one_read(ppce500: bytes) -> None:
-    written = DeviceTree(ppce500).to_blob()
+    written = DeviceTree(ppce500).to_fdt()
     trees = [pyfdt.FdtBlobParse(io.BytesIO(contents)).to_fdt() for contents in (ppce500, written)]
     assert trees[0].to_dts() == trees[1].to_dts()
 
@@ -100,7 +100,7 @@ def test_written_tree_equals_the_one_read(ppce500: bytes) -> None:
 def test_nodes_of_one_name_are_kept_as_linux_keeps_them() -> None:
     child = words(BEGIN, 0x61000000, PROPERTY, 0, 0, END)
     contents = make_blob(words(BEGIN, 0, PROPERTY, 0, 0) + child * 2 + words(END, FINISH), b"a\0")
-    tree = DeviceTree(DeviceTree(contents).to_blob())
+    tree = DeviceTree(DeviceTree(contents).to_fdt())
     assert [node.path for node in tree.root.walk()] == ["/", "/a", "/a"]
     assert list(tree.root.properties) == ["a"]
 
@@ -109,7 +109,7 @@ def test_reservations_and_boot_cpu_survive(compile_tree: Callable[[str], bytes])
     source = "/dts-v1/; /memreserve/ 0x1000 0x2000; / { };"
     contents = bytearray(compile_tree(source))
     struct.pack_into(">I", contents, 28, 7)
-    parsed = pyfdt.FdtBlobParse(io.BytesIO(DeviceTree(bytes(contents)).to_blob()))
+    parsed = pyfdt.FdtBlobParse(io.BytesIO(DeviceTree(bytes(contents)).to_fdt()))
     assert parsed.fdt_reserve_entries == [{"address": 0x1000, "size": 0x2000}]
     assert parsed.fdt_header["boot_cpuid_phys"] == 7
 
@@ -152,8 +152,8 @@ def read_or_refuse(contents: bytes) -> None:
         tree = DeviceTree(contents)
     except DeviceTreeError:
         return
-    written = tree.to_blob()
-    assert DeviceTree(written).to_blob() == written
+    written = tree.to_fdt()
+    assert DeviceTree(written).to_fdt() == written
     uses: list[Callable[[], object]] = [partial(memory_regions, tree), tree.cpu_nodes, tree.console_node]
     for node in tree.root.walk():
         uses += [

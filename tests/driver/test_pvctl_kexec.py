@@ -64,7 +64,7 @@ def segments_of_the_next_kernel(files: GuestFiles) -> list[Segment]:
     chosen.set_string("bootargs", "console=ttyS0 run=/bin/agent panic=-1")
     chosen.set_cells("linux,initrd-start", [initrd.address])
     chosen.set_cells("linux,initrd-end", [initrd.address + len(initrd.contents)])
-    blob = Segment("dtb", 0x100_0000, tree.to_blob())
+    blob = Segment("dtb", 0x100_0000, tree.to_fdt())
     entry = Segment("entry", 0x180_0000, entry_program(blob.address, kernel.entry))
     return [Segment("vmlinux", 0, bytes(image)), blob, initrd, entry]
 

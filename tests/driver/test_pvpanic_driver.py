@@ -14,7 +14,7 @@ from paradrive.guest.agent import RequestRefusedError
 from paradrive.machine.outcome import Panicked, PoweredOff
 from paradrive.testing.booted import BootedGuest, Recipe
 from paradrive.testing.guest import GuestFiles
-from paradrive.testing.trees import tree_blob
+from paradrive.testing.trees import tree_fdt
 from paradrive_tools.guest_build import ensure_guest
 from paradrive_tools.guest_build.paths import TREE_SOURCES
 
@@ -113,7 +113,7 @@ def test_driver_that_is_unloaded_reports_nothing(guest: BootedGuest, pvpanic: Pv
 def e500mc() -> Iterator[BootedGuest]:
     built = ensure_guest("e500mc")
     files = GuestFiles(built.kernel, built.initrd, built.dtb)
-    tree = tree_blob(HERE / "pvpanic-e500mc.dts", [TREE_SOURCES])
+    tree = tree_fdt(HERE / "pvpanic-e500mc.dts", [TREE_SOURCES])
     guest = BootedGuest(Recipe(files, tree, append=RESTARTS, cpu="e500mc"))
     yield guest
     guest.destroy()

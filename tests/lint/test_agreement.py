@@ -40,4 +40,4 @@ def test_a_disagreement_is_shrunk_to_the_one_change_that_matters(monkeypatch: py
     original_node = original.find(PVCTL)
     assert original_node is not None
     del original_node.properties["interrupts"]
-    assert smallest.to_blob() == original.to_blob()
+    assert smallest.to_fdt() == original.to_fdt()

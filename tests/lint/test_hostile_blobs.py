@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from paradrive.devicetree.fdt import MAX_BLOB_SIZE
+from paradrive.devicetree.fdt import MAX_FDT_SIZE
 from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive_tools.guest_build.trees import ensure_tree
@@ -132,9 +132,9 @@ def test_property_of_any_length_is_linted_or_refused(ppce500: bytes, name: str) 
     pvctl = tree.find("/platform@f00000000/pvctl@0")
     assert pvctl is not None
     pvctl.properties[name] = b"\0\0\0\1" * (MAX_PROPERTIES_SIZE // 16)
-    assert report(tree.to_blob()) is not None
+    assert report(tree.to_fdt()) is not None
     pvctl.properties[name] *= 4
-    assert report(tree.to_blob()) is None
+    assert report(tree.to_fdt()) is None
 
 
 def test_tree_of_too_many_nodes_is_refused(ppce500: bytes) -> None:
@@ -145,7 +145,7 @@ def test_tree_of_too_many_nodes_is_refused(ppce500: bytes) -> None:
         bus = platform.add_child(f"bus@{group}")
         for number in range(256):
             bus.add_child(f"device@{number}")
-    assert report(tree.to_blob()) is None
+    assert report(tree.to_fdt()) is None
 
 
 CYCLES = {
@@ -171,9 +171,9 @@ def test_cycle_of_phandles_is_linted(compile_tree: Callable[[str], bytes], nodes
 def test_source_of_a_tree_that_is_too_large_is_refused(
     lint: Lint, write_tree: Callable[..., str], tmp_path: Path
 ) -> None:
-    (tmp_path / "large").write_bytes(bytes(MAX_BLOB_SIZE + 1))
+    (tmp_path / "large").write_bytes(bytes(MAX_FDT_SIZE + 1))
     name = write_tree('/ { a = /incbin/("large"); };')
     status, out, err = lint(name)
     assert (status, out) == (2, "")
     assert err.startswith(f"paradrive: error: {name}: larger than ")
-    assert len(read_tree(name).blob) > MAX_BLOB_SIZE
+    assert len(read_tree(name).blob) > MAX_FDT_SIZE

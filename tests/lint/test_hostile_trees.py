@@ -63,7 +63,7 @@ changes = st.lists(
 
 def judge(tree: DeviceTree, machine: str = "ppce500") -> list[Problem]:
     """Predict what becomes of a tree, and return what all rules find; whatever is raised fails the test."""
-    blob = tree.to_blob()
+    blob = tree.to_fdt()
     subject = Subject(
         "hostile", blob, DeviceTree(blob), board_named(machine), source_map=SourceMap("hostile")
     )

@@ -167,13 +167,13 @@ def test_chosen_tells_where_the_initrd_is(ppce500: bytes) -> None:
 def test_chosen_without_an_initrd_tells_of_none(ppce500: bytes) -> None:
     tree = DeviceTree(ppce500)
     tree.chosen().set_cells("linux,initrd-start", [1])
-    assert "linux,initrd-start" not in chosen_of(boot(tree.to_blob(), initrd=None)).properties
+    assert "linux,initrd-start" not in chosen_of(boot(tree.to_fdt(), initrd=None)).properties
 
 
 def test_command_line_replaces_the_trees(ppce500: bytes) -> None:
     tree = DeviceTree(ppce500)
     tree.chosen().set_string("bootargs", "quiet")
-    contents = tree.to_blob()
+    contents = tree.to_fdt()
     assert chosen_of(boot(contents)).strings("bootargs") == ("quiet",)
     assert chosen_of(boot(contents, append="panic=-1")).strings("bootargs") == ("panic=-1",)
 
@@ -187,7 +187,7 @@ def test_command_line_the_kernel_cannot_take_is_refused(ppce500: bytes, append: 
 def test_randomness_is_the_trees_or_a_constant(ppce500: bytes) -> None:
     tree = DeviceTree(ppce500)
     tree.chosen().properties["rng-seed"] = b"own seed"
-    assert chosen_of(boot(tree.to_blob())).properties["rng-seed"] == b"own seed"
+    assert chosen_of(boot(tree.to_fdt())).properties["rng-seed"] == b"own seed"
     assert chosen_of(boot(ppce500)).properties["rng-seed"] == RNG_SEED
 
 

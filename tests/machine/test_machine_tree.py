@@ -192,7 +192,7 @@ def test_nodes_of_one_path_are_a_device_each(boot: Boot, compile_tree: Callable[
     for node in tree.root.children:
         if node.name.startswith("bus"):
             node.name = "bus"
-    machine = boot("b .", tree.to_blob())
+    machine = boot("b .", tree.to_fdt())
     assert {"/bus/a", "/bus/a#1"} <= machine.devices.keys()
 
 
@@ -262,7 +262,7 @@ def test_machine_can_be_built_whatever_the_properties_are(
         node.properties[name] = data.draw(
             st.binary(max_size=9) | cells.map(lambda c: pack(f">{len(c)}I", *c))
         )
-    assert all(warning.isprintable() for warning in build(tree.to_blob()).warnings)
+    assert all(warning.isprintable() for warning in build(tree.to_fdt()).warnings)
 
 
 @pytest.mark.parametrize(("option", "source"), [({"machine": "pc"}, "--machine"), ({"cpu": "z80"}, "--cpu")])

@@ -152,7 +152,7 @@ def test_file_whose_initrd_lies_elsewhere_is_refused(boot: Boot, tmp_path: Path)
     def move_initrd(parts: dict[str, bytes]) -> None:
         tree = DeviceTree(parts["tree"])
         tree.chosen().set_cells("linux,initrd-start", [0x100_0000])
-        parts["tree"] = tree.to_blob()
+        parts["tree"] = tree.to_fdt()
 
     reseal(file, move_initrd)
     assert "initrd" in refusal(file)

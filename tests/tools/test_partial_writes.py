@@ -12,8 +12,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from full_disk import room_for
 
+from full_disk import room_for
 from paradrive.cpu.clock import Clock
 from paradrive.devices.bus import MmioAccess
 from paradrive.host.inputs import InputError

@@ -2,7 +2,7 @@
 """The flattened device tree (DTB): a bounded check, reading and writing.
 
 Devicetree Specification v0.4, chapter 5. pyfdt reads and writes the format, but trusts its input: on
-a damaged blob it raises whatever comes, prints, or loops. So ``check`` walks the blob first and
+a damaged one it raises whatever comes, prints, or loops. So ``check`` walks it first and
 lets only a well-formed one of bounded size and nesting through.
 """
 
@@ -17,7 +17,7 @@ from pyfdt import pyfdt  # type: ignore[import-untyped]
 from paradrive.devicetree.error import DeviceTreeError
 
 #: QEMU's FDT_MAX_SIZE; an e500 kernel maps little more of it early on.
-MAX_BLOB_SIZE = 1 << 20
+MAX_FDT_SIZE = 1 << 20
 MAX_STRINGS_SIZE = 1 << 16
 MAX_DEPTH = 32
 MAX_TAGS = 1 << 14
@@ -63,7 +63,7 @@ class Tag(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What a blob holds.
+    """What an fdt holds.
 
     ``tags`` are the tokens in order, ``reservations`` (address, size) of memory which the guest must leave
     alone, ``boot_cpu`` is the ``reg`` of the CPU that boots.
@@ -74,10 +74,10 @@ class Contents(NamedTuple):
     boot_cpu: int
 
 
-def read(blob: bytes, source: str) -> Contents:
-    """Return what ``blob`` holds; DeviceTreeError, naming ``source``, as ``check`` raises it."""
-    check(blob, source)
-    parsed = pyfdt.FdtBlobParse(io.BytesIO(blob))
+def read(fdt: bytes, source: str) -> Contents:
+    """Return what ``fdt`` holds; DeviceTreeError, naming ``source``, as ``check`` raises it."""
+    check(fdt, source)
+    parsed = pyfdt.FdtBlobParse(io.BytesIO(fdt))
     tags = []
     for number, content in parsed.fdt_dt_tags:
         if number == PROPERTY:
@@ -89,7 +89,7 @@ def read(blob: bytes, source: str) -> Contents:
 
 
 def write(contents: Contents) -> bytes:
-    """Return the blob that holds ``contents``."""
+    """Return the fdt that holds ``contents``."""
     tree = pyfdt.Fdt(_VERSION, _COMPATIBLE_VERSION, contents.boot_cpu)
     open_nodes: list[pyfdt.FdtNode] = []
     for tag in contents.tags:
@@ -109,30 +109,30 @@ def write(contents: Contents) -> bytes:
     return bytes(tree.to_dtb())
 
 
-def check(blob: bytes, source: str) -> None:
-    """Raise DeviceTreeError, naming ``source``, unless ``blob`` is well formed and within these limits."""
+def check(fdt: bytes, source: str) -> None:
+    """Raise DeviceTreeError, naming ``source``, unless ``fdt`` is well formed and within these limits."""
     try:
-        header = _check_header(blob)
-        _check_reservations(blob, header)
-        _StructureCheck(blob, header).run()
+        header = _check_header(fdt)
+        _check_reservations(fdt, header)
+        _StructureCheck(fdt, header).run()
     except _MalformedError as error:
         raise DeviceTreeError(source, str(error)) from None
 
 
 class _MalformedError(Exception):
-    """What is wrong with the blob."""
+    """What is wrong with it."""
 
 
-def _check_header(blob: bytes) -> Header:
-    if len(blob) < _HEADER.size:
-        raise _MalformedError(f"truncated: {len(blob)} bytes are less than the header of a device tree blob")
-    header = Header._make(_HEADER.unpack_from(blob))
+def _check_header(fdt: bytes) -> Header:
+    if len(fdt) < _HEADER.size:
+        raise _MalformedError(f"truncated: {len(fdt)} bytes are less than its header")
+    header = Header._make(_HEADER.unpack_from(fdt))
     if header.magic != _MAGIC:
-        raise _MalformedError(f"not a device tree blob (magic {header.magic:#010x}, not {_MAGIC:#010x})")
-    if header.totalsize > MAX_BLOB_SIZE:
-        raise _MalformedError(f"larger than {MAX_BLOB_SIZE} bytes")
-    if header.totalsize > len(blob):
-        raise _MalformedError(f"truncated: the header says {header.totalsize} bytes, there are {len(blob)}")
+        raise _MalformedError(f"not a flattened device tree (magic {header.magic:#010x}, not {_MAGIC:#010x})")
+    if header.totalsize > MAX_FDT_SIZE:
+        raise _MalformedError(f"larger than {MAX_FDT_SIZE} bytes")
+    if header.totalsize > len(fdt):
+        raise _MalformedError(f"truncated: the header says {header.totalsize} bytes, there are {len(fdt)}")
     if header.version != _VERSION or header.last_comp_version != _COMPATIBLE_VERSION:
         versions = f"{header.version} (compatible with {header.last_comp_version})"
         raise _MalformedError(f"format version {versions} is not {_VERSION} ({_COMPATIBLE_VERSION})")
@@ -148,12 +148,12 @@ def _check_header(blob: bytes) -> Header:
     return header
 
 
-def _check_reservations(blob: bytes, header: Header) -> None:
+def _check_reservations(fdt: bytes, header: Header) -> None:
     offset = header.off_mem_rsvmap
     for _ in range(MAX_RESERVATIONS):
         if offset + _RESERVATION.size > header.totalsize:
             raise _MalformedError("memory reservation block has no end")
-        if _RESERVATION.unpack_from(blob, offset) == (0, 0):
+        if _RESERVATION.unpack_from(fdt, offset) == (0, 0):
             return
         offset += _RESERVATION.size
     raise _MalformedError(f"more than {MAX_RESERVATIONS} memory reservations")
@@ -170,8 +170,8 @@ class _OpenNode:
 class _StructureCheck:
     """One walk over the structure block."""
 
-    def __init__(self, blob: bytes, header: Header) -> None:
-        self._blob = blob
+    def __init__(self, fdt: bytes, header: Header) -> None:
+        self._fdt = fdt
         self._strings = header.off_dt_strings
         self._strings_end = header.off_dt_strings + header.size_dt_strings
         self._offset = header.off_dt_struct
@@ -222,7 +222,7 @@ class _StructureCheck:
     def _property(self) -> None:
         if self._offset + _PROPERTY.size > self._end:
             raise _MalformedError("truncated: structure block ends within a property")
-        size, name_offset = _PROPERTY.unpack_from(self._blob, self._offset)
+        size, name_offset = _PROPERTY.unpack_from(self._fdt, self._offset)
         self._advance(_PROPERTY.size)
         self._advance(size)
         name = self._name(self._strings + name_offset, self._strings_end)
@@ -242,10 +242,10 @@ class _StructureCheck:
 
     def _name(self, offset: int, end: int) -> str:
         """Return the NUL-terminated name at ``offset``, which must end before ``end``."""
-        terminator = self._blob.find(b"\0", offset, min(end, offset + MAX_NAME_LENGTH + 1))
+        terminator = self._fdt.find(b"\0", offset, min(end, offset + MAX_NAME_LENGTH + 1))
         if terminator < 0:
             raise _MalformedError(f"name at {offset:#x} has no end within {MAX_NAME_LENGTH} bytes")
-        name = self._blob[offset:terminator]
+        name = self._fdt[offset:terminator]
         if not name.isascii() or not name.decode("ascii").isprintable():
             raise _MalformedError(f"name at {offset:#x} is not printable ASCII")
         return name.decode("ascii")
@@ -253,7 +253,7 @@ class _StructureCheck:
     def _word(self) -> int:
         if self._offset + _WORD.size > self._end:
             raise _MalformedError("truncated: structure block has no end tag")
-        (word,) = _WORD.unpack_from(self._blob, self._offset)
+        (word,) = _WORD.unpack_from(self._fdt, self._offset)
         self._advance(_WORD.size)
         return int(word)
 

@@ -113,7 +113,7 @@ class Node:
         return node
 
     def tags(self) -> Iterator[fdt.Tag]:
-        """Yield the tokens a blob holds for this node and all below it."""
+        """Yield the tokens that an fdt holds for this node and all below it."""
         yield fdt.Tag(fdt.BEGIN_NODE, self.name)
         for name, value in self.properties.items():
             yield fdt.Tag(fdt.PROPERTY, name, value)
@@ -167,9 +167,9 @@ class Node:
 
 
 class DeviceTree:
-    """A whole tree, read from a blob; ``source`` names it in errors.
+    """A whole tree, read from an fdt; ``source`` names it in errors.
 
-    Raises DeviceTreeError when the blob is damaged or beyond the limits that ``fdt`` sets.
+    Raises DeviceTreeError when the fdt is damaged or beyond the limits that ``fdt`` sets.
     """
 
     def __init__(self, contents: bytes, source: str = "device tree") -> None:
@@ -194,8 +194,8 @@ class DeviceTree:
                 # Of several nodes with one phandle, Linux finds the first (of_find_node_by_phandle).
                 self._phandles.setdefault(phandle, node)
 
-    def to_blob(self) -> bytes:
-        """Return the tree as a blob; equal trees give equal blobs."""
+    def to_fdt(self) -> bytes:
+        """Return the tree as an fdt; equal trees give equal bytes."""
         return fdt.write(fdt.Contents(list(self.root.tags()), self.reservations, self.boot_cpu))
 
     def by_phandle(self, phandle: int) -> Node | None:

@@ -136,7 +136,7 @@ def prepare(
     initrd_address, tree_address = _place(kernel, initrd, tree, ram)
     initrd_image = Image(initrd_address, initrd.contents) if initrd else None
     _tell_initrd(chosen, initrd_image)
-    return BootImages(ram, kernel, Image(tree_address, tree.to_blob()), initrd_image)
+    return BootImages(ram, kernel, Image(tree_address, tree.to_fdt()), initrd_image)
 
 
 def _tell_initrd(chosen: Node, initrd: Image | None) -> None:
@@ -162,7 +162,7 @@ def _place(kernel: Kernel, initrd: Initrd | None, tree: DeviceTree, ram: Memory)
     wrapper of a compressed one unpacks into that. QEMU refuses images that would overlap at its places.
     """
     kernel_end, ram_end = _round_up(kernel.end, PAGE_SIZE), ram.base + ram.size
-    tree_size, initrd_size = len(tree.to_blob()), len(initrd.contents) if initrd else 0
+    tree_size, initrd_size = len(tree.to_fdt()), len(initrd.contents) if initrd else 0
     tree_limit = min(ram_end, LARGEST_INITIAL_MAPPING)
     if kernel_end + tree_size <= kernel.start + KERNEL_FIRST_MAPPING:
         tree_limit = min(tree_limit, kernel.start + KERNEL_FIRST_MAPPING)

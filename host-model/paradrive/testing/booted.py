@@ -53,7 +53,7 @@ ACCESSES_KEPT = 32
 class Recipe(NamedTuple):
     """What a booted guest is made of; equal recipes give equal guests.
 
-    ``tree`` is a device tree blob in place of the file's, ``append`` kernel arguments, ``modules`` files of
+    ``tree`` is an fdt in place of the file's, ``append`` kernel arguments, ``modules`` files of
     the host that are loaded after the modules of the initramfs, ``models`` device models besides the
     board's, by the ``compatible`` string of their nodes.
     """

@@ -24,7 +24,7 @@ DEFAULT_BUDGET = 200_000_000
 
 
 class GuestFiles(NamedTuple):
-    """What a guest is made of: an ELF kernel, an initramfs and a device tree blob.
+    """What a guest is made of: an ELF kernel, an initramfs and a flattened device tree.
 
     ``modules`` are modules of the initramfs with the debugging information that the guest does without:
     with them, a report tells source lines.
@@ -39,7 +39,7 @@ class GuestFiles(NamedTuple):
 class Guest(DeviceFaults):
     """A machine that is about to enter its kernel; ``run`` boots it.
 
-    ``append`` are kernel arguments; ``tree`` a device tree blob in place of the file's; ``models`` device
+    ``append`` are kernel arguments; ``tree`` an fdt in place of the file's; ``models`` device
     models of one's own: classes, or functions that connect one, by ``compatible`` string.
     What the devices offer may be changed before ``run``: ``guest.pvctl.VERSION = 2 << 16``.
     """

@@ -40,7 +40,7 @@ from paradrive.testing import report as guest_report
 from paradrive.testing.booted import BootedGuest, Recipe
 from paradrive.testing.guest import Guest, GuestFiles
 from paradrive.testing.models import as_models, models_of_module
-from paradrive.testing.trees import TreeError, find_tree, tree_blob
+from paradrive.testing.trees import TreeError, find_tree, tree_fdt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -174,7 +174,7 @@ def _recipe(request: pytest.FixtureRequest, files: GuestFiles) -> Recipe:
     try:
         if dtb is not None:
             directories = [here, *request.config.getini(_DTS_PATH)]
-            wanted["tree"] = tree_blob(find_tree(dtb, directories), directories)
+            wanted["tree"] = tree_fdt(find_tree(dtb, directories), directories)
         wanted["modules"] = tuple(here / module for module in wanted.get("modules", ()))
         models = _models(request, wanted.get("models", {}))
         wanted["models"] = tuple(sorted(models.items(), key=lambda model: model[0]))

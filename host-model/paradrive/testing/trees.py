@@ -26,7 +26,7 @@ def find_tree(name: str, directories: Sequence[Path]) -> Path:
     raise TreeError(f"there is no {name} in {', '.join(map(str, directories))}")
 
 
-def tree_blob(path: Path, directories: Sequence[Path]) -> bytes:
+def tree_fdt(path: Path, directories: Sequence[Path]) -> bytes:
     """Return a tree as a blob; a source (.dts) may include files of its own directory and of these.
 
     Raises TreeError when dtc is missing or refuses the source.

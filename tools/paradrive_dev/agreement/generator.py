@@ -282,4 +282,4 @@ def trees(draw: DrawFn, good: Sequence[bytes]) -> bytes:
     for _ in range(draw(st.integers(0, MAX_CHANGES))):
         draw(_change(tree))
     _keep_predictable(tree)
-    return tree.to_blob()
+    return tree.to_fdt()

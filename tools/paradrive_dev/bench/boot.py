@@ -80,5 +80,5 @@ def write_tree(guest: GuestFiles, command_line: str, path: Path, memory_mib: int
     chosen.set_cells("linux,initrd-start", [start])
     chosen.set_cells("linux,initrd-end", [end])
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(tree.to_blob())
+    path.write_bytes(tree.to_fdt())
     return path

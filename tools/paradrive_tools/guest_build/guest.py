@@ -25,7 +25,7 @@ CPUS = ("e500v2", "e500mc")
 
 @dataclass(frozen=True)
 class GuestFiles:
-    """What a machine boots: kernel (ELF), initial RAM disk (cpio), device tree blob; and its modules.
+    """What a machine boots: kernel (ELF), initial RAM disk (cpio), flattened device tree; and its modules.
 
     The modules, pvctl's first, have debugging information, which those in the RAM disk lack.
     """

@@ -56,7 +56,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add("--memory", type=memory_size, metavar="SIZE", help="RAM, such as 128M; default: as the tree says")
     add("--kernel", metavar="FILE", help="vmlinux, an ELF file")
     add("--initrd", metavar="FILE", help="initial RAM disk or initramfs")
-    add("--dtb", metavar="FILE", help="device tree blob")
+    add("--dtb", metavar="FILE", help="flattened device tree")
     add("--append", metavar="ARGUMENTS", help="kernel arguments; default: as the tree says")
     add("--engine", choices=("compiled", "reference"), default="compiled", help="default: compiled")
     add(

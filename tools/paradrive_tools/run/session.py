@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from paradrive.devices.pvctl import BootReason
-from paradrive.devicetree.fdt import MAX_BLOB_SIZE
+from paradrive.devicetree.fdt import MAX_FDT_SIZE
 from paradrive.devicetree.node import DeviceTree
 from paradrive.guest.console import PANIC, Console
 from paradrive.guest.terminal import HostKeys, InputStream, Signals, Terminal
@@ -167,7 +167,7 @@ def configuration(options: argparse.Namespace) -> Configuration:
     board.check_cpu(cpu)
     kernel, initrd, dtb = _files(options, machine, cpu)
     return Configuration(
-        tree=DeviceTree(read_input(dtb, MAX_BLOB_SIZE), dtb),
+        tree=DeviceTree(read_input(dtb, MAX_FDT_SIZE), dtb),
         kernel=load_kernel(kernel),
         initrd=Initrd(initrd, read_input(initrd, MAX_INITRD_SIZE)),
         machine=machine,

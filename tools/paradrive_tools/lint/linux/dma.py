@@ -10,8 +10,8 @@ from paradrive.devicetree.node import BUS_CELLS, CELL
 if TYPE_CHECKING:
     from paradrive.devicetree.node import Node
 
-#: Pointers have 32 bits. That to the tree's blob is about this one: 32 MiB behind the beginning of RAM.
-_POINTERS, _BLOB = 1 << 32, 0xC200_0000
+#: Pointers have 32 bits. That to the fdt is about this one: 32 MiB behind the beginning of RAM.
+_POINTERS, _FDT = 1 << 32, 0xC200_0000
 
 
 class KernelCrash(Exception):  # noqa: N818 - it is an answer rather than an error
@@ -30,7 +30,7 @@ def configure(node: Node) -> None:
     cells = sum(bus.inherited_cells(name) for name in BUS_CELLS)
     entry = CELL * (cells + (bus.parent.inherited_cells("#address-cells") if bus.parent else 1))
     size = len(bus.properties["dma-ranges"])
-    if entry > size and (_BLOB + entry) % _POINTERS <= _BLOB + size:
+    if entry > size and (_FDT + entry) % _POINTERS <= _FDT + size:
         raise KernelCrash(
             f"it crashes reading dma-ranges of {bus.path}, an entry of which has {entry:#x} bytes"
         )

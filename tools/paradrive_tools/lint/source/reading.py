@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from paradrive.devicetree.fdt import MAX_BLOB_SIZE
+from paradrive.devicetree.fdt import MAX_FDT_SIZE
 from paradrive.host.bounded_process import run_bounded
 from paradrive.host.inputs import InputError, read_input
 from paradrive_tools.guest_build.paths import TREE_SOURCES
@@ -51,7 +51,7 @@ def read_tree(name: str, include: Sequence[str] = ()) -> Source:
     A source may include files from its own directory, from the directories ``include``, from those that come
     with this project, and from below them. Whether a blob is well formed is not looked at here.
     """
-    contents = read_input(name, max(MAX_SOURCE_SIZE, MAX_BLOB_SIZE))
+    contents = read_input(name, max(MAX_SOURCE_SIZE, MAX_FDT_SIZE))
     if contents.startswith(_BLOB_MAGIC) or name.endswith((".dtb", ".dtbo")):
         return Source(name, contents, SourceMap(name))
     try:
