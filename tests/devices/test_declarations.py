@@ -818,6 +818,27 @@ def test_buffers_are_brought_back(buffers: Buffers, way: str) -> None:
         assert (list(buffers.RX), read()) == ([1, 2], 0x61626364)
 
 
+def test_what_is_assigned_to_a_buffer_is_what_the_guest_reads(buffers: Buffers) -> None:
+    read_window, read_fifo = buffers.reader(0x100, 4), buffers.reader(0x00, 4)
+    buffers.CONFIG = b"abcd" + bytes(12)
+    buffers.RX = [5, 6]
+    assert buffers.irq.level
+    assert (read_window(), read_fifo()) == (0x6162_6364, 5)
+    buffers.RX = ()
+    assert not buffers.irq.level
+    with pytest.raises(ValueError, match="CONFIG"):
+        buffers.CONFIG = b"short"
+
+
+def test_what_is_assigned_to_an_array_is_what_the_guest_reads() -> None:
+    watchdog = Watchdog()
+    read = watchdog.reader(0xC, 4)
+    watchdog.ERRORS = [1, 2]
+    assert read() == 2
+    with pytest.raises(ValueError, match="ERRORS"):
+        watchdog.ERRORS = [1, 2, 3]
+
+
 def test_window_of_another_size_is_refused(buffers: Buffers) -> None:
     with pytest.raises(ValueError, match="CONFIG"):
         buffers.load(buffers.save() | {"windows": {"CONFIG": b"short"}})

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, overload
 
-from paradrive.devices.declaration import Declaration, Hook
+from paradrive.devices.declaration import Declaration, Hook, held
 from paradrive.devices.device import are_integers
 from paradrive.devices.registers import RO, RW, WO, Access, RegisterDeclaration
 
@@ -20,7 +20,7 @@ _SIZES = (1, 2, 4, 8)
 
 
 class Window(Declaration):
-    """A window of ``size`` bytes from ``offset``; on an instance a bytearray.
+    """A window of ``size`` bytes from ``offset``; on an instance a bytearray, into which others are assigned.
 
     It is accessed in any width, naturally aligned or not, like memory: the order of bytes is the driver's
     business. ``access`` is RO or RW. A method marked ``after_write`` is told of each write, with the
@@ -52,10 +52,15 @@ class Window(Declaration):
     def __get__(self, device: object, owner: type) -> bytearray: ...
 
     def __get__(self, device: object | None, owner: type) -> Window | bytearray:
-        # The instance attribute hides this one; only access through the class arrives here.
         if device is None:
             return self
-        raise AttributeError(f"{owner.__name__}.{self.name} has no bytes before the constructor has run")
+        buffer: bytearray = held(device, self.name)
+        return buffer
+
+    def __set__(self, device: Device, data: bytes | bytearray | memoryview) -> None:
+        if len(data) != self.size:
+            raise ValueError(f"{device.name}: {self.name} has {self.size} bytes, not {len(data)}")
+        self._buffer(device)[:] = data  # readers keep this buffer
 
     def after_write(self, hook: Hook) -> Hook:
         """Let a method be told of each write behind it: ``hook(offset, size)``."""
@@ -188,10 +193,17 @@ class Fifo(RegisterDeclaration):
     def __get__(self, device: object, owner: type) -> FifoQueue: ...
 
     def __get__(self, device: object | None, owner: type) -> Fifo | FifoQueue:
-        # As Window.__get__.
         if device is None:
             return self
-        raise AttributeError(f"{owner.__name__}.{self.name} is no FIFO before the constructor has run")
+        queue: FifoQueue = held(device, self.name)
+        return queue
+
+    def __set__(self, device: Device, values: Iterable[int]) -> None:
+        new = list(values)
+        queue = self._queue(device)  # readers keep this one
+        deque.clear(queue)
+        queue.extend(new)
+        device.settle()
 
     def after_read(self, hook: Hook) -> Hook:
         """Let a method be told of each read behind it: ``hook(value)``."""

@@ -103,6 +103,14 @@ class Declaration(abc.ABC):
         return
 
 
+def held(device: object, name: str) -> Any:
+    """Return what a device holds under this name; AttributeError before its constructor has run."""
+    try:
+        return vars(device)[name]
+    except KeyError:
+        raise AttributeError(f"{type(device).__name__}.{name} is nothing before super().__init__()") from None
+
+
 class Observed:
     """A declaration of whose value an interrupt's level depends: each change of it is noticed.
 

@@ -41,7 +41,7 @@ from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple, overload
 
-from paradrive.devices.declaration import Declaration, Hook
+from paradrive.devices.declaration import Declaration, Hook, held
 from paradrive.devices.device import are_integers
 from paradrive.devices.fields import FieldNames, Fields, names_of
 
@@ -320,6 +320,8 @@ class Register(RegisterDeclaration):
 class RegisterArray(RegisterDeclaration):
     """Registers that recur; on an instance of the device the list of their values.
 
+    To assign another list changes the elements of this one, of which there are always as many.
+
     ``dimensions`` are pairs (count, stride in bytes), the outermost first: ((2, 0x1000), (4, 0x40)) are eight
     registers, of which number 4 lies 0x1000 bytes behind number 0. A count may be the name of an
     attribute that the device sets before it calls ``super().__init__()``.
@@ -341,6 +343,7 @@ class RegisterArray(RegisterDeclaration):
         writable: int | None = None,
         w1c: int = 0,
         fields: FieldNames | None = None,
+        constant: bool = False,
     ) -> None:
         super().__init__(
             offset,
@@ -353,6 +356,7 @@ class RegisterArray(RegisterDeclaration):
             writable=writable,
             w1c=w1c,
             fields=fields,
+            constant=constant,
         )
         self.dimensions = dimensions
 
@@ -363,10 +367,16 @@ class RegisterArray(RegisterDeclaration):
     def __get__(self, device: object, owner: type) -> list[int]: ...
 
     def __get__(self, device: object | None, owner: type) -> RegisterArray | list[int]:
-        # As Register.__get__.
         if device is None:
             return self
-        raise AttributeError(f"{owner.__name__}.{self.name} has no value before the constructor has run")
+        values: list[int] = held(device, self.name)
+        return values
+
+    def __set__(self, device: Device, values: Sequence[int]) -> None:
+        own: list[int] = vars(device)[self.name]
+        if len(values) != len(own):
+            raise ValueError(f"{device.name}: {self.name} has {len(own)} values, not {len(values)}")
+        own[:] = values  # readers keep this list
 
     def counts(self, device: Device) -> tuple[int, ...]:
         """Return the counts that are declared, or the device's where it has them."""

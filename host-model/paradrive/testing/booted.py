@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from paradrive.devices.mpic import Mpic
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import BootReason
-from paradrive.devices.register_device import RegisterDevice
 from paradrive.devicetree.node import DeviceTree
 from paradrive.guest.agent import Agent, Completed, GuestEndedError
 from paradrive.guest.agent_protocol import AgentError
@@ -126,7 +125,7 @@ class BootedGuest(FaultInjection):
             console = printable_lines(self.console)
             raise AgentError(f"the guest has not booted: {error}; its console:\n{console}") from error
         self._snapshot = self.machine.snapshot()
-        self._constants = self._constant_registers()
+        self._revert_constants = self._capture_constants()
         self._regions = self.machine.bus.regions
         self._unimplemented = self.machine.vcpu.unimplemented.copy()
         self._transmitters = [(port, port.transmit) for port in self.machine.serial_ports.values()]
@@ -156,8 +155,8 @@ class BootedGuest(FaultInjection):
         machine = self.machine
         self._rebuild_board()
         # Before the rest: what a device loads depends on what it offers.
-        for registers, values in self._constants:
-            registers.update(values)
+        for revert in self._revert_constants:
+            revert()
         machine.restore(self._snapshot)
         machine.bus.guest_errors.clear()
         machine.vcpu.unimplemented.clear()
@@ -186,14 +185,14 @@ class BootedGuest(FaultInjection):
         for port, transmit in self._transmitters:
             port.transmit = transmit
 
-    def _constant_registers(self) -> list[tuple[dict[str, object], dict[str, object]]]:
-        """Return what a test may have changed and a saved state leaves out: registers, and their values."""
-        all_registers = []
-        for device in self.machine.devices.values():
-            if isinstance(device, RegisterDevice):
-                names = [register.name for register in device.registers if register.is_constant]
-                all_registers.append((vars(device), {name: vars(device)[name] for name in names}))
-        return all_registers
+    def _capture_constants(self) -> list[Callable[[], None]]:
+        """Return what brings back what a test may have changed and a saved state leaves out."""
+        return [
+            revert
+            for device in self.machine.devices.values()
+            for declaration in device.declarations.values()
+            if declaration.is_constant and (revert := declaration.capture(device)) is not None
+        ]
 
     def _new_console(self) -> None:
         self._console = Console()
