@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from paradrive_tools.guest_build import BuildError, Driver, ensure_guest
-from paradrive_tools.guest_build.command import CROSS_COMPILER, run, run_logged
 from paradrive_tools.guest_build.source import unpack
+from paradrive_tools.guest_build.tools import CROSS_COMPILER, run, run_logged
 from processes import wait_until_gone
 
 

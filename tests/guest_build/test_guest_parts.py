@@ -16,11 +16,11 @@ from lock_waiters import wait_for_waiter
 from paradrive_tools.guest_build import BuildError, Driver, ensure_guest, guest, initramfs, trees
 from paradrive_tools.guest_build import driver as drivers
 from paradrive_tools.guest_build.cache import held_locks, locked
-from paradrive_tools.guest_build.command import CROSS_COMPILER, run, run_logged
 from paradrive_tools.guest_build.driver import Module, ensure_module
 from paradrive_tools.guest_build.initramfs import ensure_initramfs, ensure_program
 from paradrive_tools.guest_build.paths import TREE_SOURCES
 from paradrive_tools.guest_build.source import unpack
+from paradrive_tools.guest_build.tools import CROSS_COMPILER, run, run_logged
 from paradrive_tools.guest_build.trees import ensure_tree
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import pytest
 from ktap import parse
 
 from paradrive.devices.pvctl import ALL_FEATURES, BootReason, Feature
-from paradrive_tools.guest_build.command import CROSS_COMPILE
 from paradrive_tools.guest_build.driver import Driver, ensure_module
 from paradrive_tools.guest_build.paths import DRIVER_SOURCES
+from paradrive_tools.guest_build.tools import CROSS_COMPILE
 
 if TYPE_CHECKING:
     from paradrive.devices.pvctl import Pvctl

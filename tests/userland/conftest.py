@@ -11,8 +11,8 @@ import pytest
 
 from paradrive.testing.guest import GuestFiles
 from paradrive_tools.guest_build import ensure_guest
-from paradrive_tools.guest_build.command import CROSS_COMPILER
 from paradrive_tools.guest_build.initramfs import Entry, newc_archive
+from paradrive_tools.guest_build.tools import CROSS_COMPILER
 
 SOURCE = Path(__file__).with_name("floating_point.c")
 

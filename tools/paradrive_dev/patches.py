@@ -14,12 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from paradrive_tools.guest_build.command import first_complaint, run
 from paradrive_tools.guest_build.configuration import check_settings
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.kernel import KBUILD_ARGUMENTS, ensure_kernel
 from paradrive_tools.guest_build.paths import BUILD, CHECKOUT, DRIVER_SOURCES, TREE_SOURCES
 from paradrive_tools.guest_build.source import source_version, unpack_source
+from paradrive_tools.guest_build.tools import first_complaint, run
 from paradrive_tools.guest_build.upstream import RESET_DRIVERS, Insertion, driver_option
 from paradrive_tools.process import as_process
 

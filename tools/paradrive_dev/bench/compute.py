@@ -15,9 +15,9 @@ from paradrive_dev.bench.emulators import CPU, count_instructions, paradrive, qe
 from paradrive_dev.bench.process import BenchError, alternate, median_difference
 from paradrive_tools.guest_build import ensure_guest
 from paradrive_tools.guest_build.cache import locked
-from paradrive_tools.guest_build.command import CROSS_COMPILER, run, tool
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.paths import BUILD
+from paradrive_tools.guest_build.tools import CROSS_COMPILER, run, tool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paradrive.host.user_cache import cache_directory
 from paradrive_tools.guest_build.cache import ensure_directory
-from paradrive_tools.guest_build.command import CROSS_COMPILER, STRIP, run
 from paradrive_tools.guest_build.initramfs import Entry, directories
 from paradrive_tools.guest_build.progress import progress
 from paradrive_tools.guest_build.source import source_version, unpack
+from paradrive_tools.guest_build.tools import CROSS_COMPILER, STRIP, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

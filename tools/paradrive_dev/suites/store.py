@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import paradrive
 from paradrive.host.outputs import write_output
 from paradrive_dev.suites.emulators import QEMU_OPTIONS, Run
-from paradrive_tools.guest_build.command import run as run_tool
+from paradrive_tools.guest_build.tools import run as run_tool
 
 if TYPE_CHECKING:
     from paradrive_dev.suites.guest import SuiteGuest

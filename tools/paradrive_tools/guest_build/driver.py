@@ -9,11 +9,11 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from paradrive_tools.guest_build.command import CROSS_COMPILER, STRIP, run, tool
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.kernel import KBUILD_ARGUMENTS
 from paradrive_tools.guest_build.paths import BUILD, DRIVER_SOURCES
+from paradrive_tools.guest_build.tools import CROSS_COMPILER, STRIP, run, tool
 
 #: What a Makefile of Kbuild is made of, and what it compiles; not what Kbuild itself writes there.
 _SOURCE = re.compile(r"(Makefile|Kbuild|.+\.(mk|c|h|S|inc))(?<!\.mod\.c)")

@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from paradrive.host.outputs import write_output
-from paradrive_tools.guest_build.command import CROSS_COMPILER, run, tool
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.paths import BUILD, USERLAND_SOURCES
+from paradrive_tools.guest_build.tools import CROSS_COMPILER, run, tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

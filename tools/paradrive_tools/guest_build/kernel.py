@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from paradrive.host.user_cache import cache_directory
 from paradrive_tools.guest_build.cache import ensure_directory
-from paradrive_tools.guest_build.command import CROSS_COMPILE, CROSS_COMPILER, run, run_logged, tool
 from paradrive_tools.guest_build.configuration import KernelConfiguration, check_settings
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.progress import progress
 from paradrive_tools.guest_build.seal import check_seal, seal
 from paradrive_tools.guest_build.source import source_version, unpack_source
+from paradrive_tools.guest_build.tools import CROSS_COMPILE, CROSS_COMPILER, run, run_logged, tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable

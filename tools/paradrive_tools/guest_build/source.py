@@ -9,9 +9,9 @@ from pathlib import Path
 
 from paradrive.host.bounded_process import UNLIMITED, start
 from paradrive_tools.guest_build.cache import held_locks
-from paradrive_tools.guest_build.command import run
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.progress import progress
+from paradrive_tools.guest_build.tools import run
 
 
 @dataclass(frozen=True)

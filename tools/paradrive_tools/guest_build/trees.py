@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paradrive_tools.guest_build.command import first_complaint, run, tool
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.freshness import refresh
 from paradrive_tools.guest_build.paths import BUILD, TREE_SOURCES
+from paradrive_tools.guest_build.tools import first_complaint, run, tool
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 from kconfiglib import Kconfig, KconfigError, Symbol  # type: ignore[import-untyped]
 
 from paradrive.host.bounded_process import UNLIMITED, start
-from paradrive_tools.guest_build.command import CROSS_COMPILE, CROSS_COMPILER
 from paradrive_tools.guest_build.errors import BuildError
 from paradrive_tools.guest_build.paths import DRIVER_SOURCES
+from paradrive_tools.guest_build.tools import CROSS_COMPILE, CROSS_COMPILER
 from paradrive_tools.guest_build.upstream import driver_option
 
 if TYPE_CHECKING:
