@@ -844,6 +844,62 @@ def test_window_of_another_size_is_refused(buffers: Buffers) -> None:
         buffers.load(buffers.save() | {"windows": {"CONFIG": b"short"}})
 
 
+class Keyboard(RegisterDevice):
+    """Says how many keys are left, and whether there was one, as Altera's PS/2 port does."""
+
+    DATA = Fifo(0x0, RO, "Bits 7 to 0: the key; bit 15: there was one; 31 to 16: how many are left.")
+
+    @DATA.on_read
+    def _key(self) -> int:
+        return 1 << 15 | self.DATA.popleft() | len(self.DATA) << 16 if self.DATA else 0
+
+
+def test_read_of_a_fifo_may_tell_more_than_the_oldest() -> None:
+    keyboard = Keyboard()
+    keyboard.DATA = [0x1C, 0x32]
+    assert [keyboard.read(0, 4) for _ in range(3)] == [0x0001_801C, 0x0000_8032, 0]
+
+
+# Hooks that would do nothing
+
+
+@pytest.mark.parametrize(
+    ("declared", "kind"),
+    [
+        (Register(0, RO, "Read."), "on_write"),
+        (Register(0, RO, "Read."), "after_write"),
+        (Register(0, RC, "Read."), "after_write"),
+        (Register(0, WO, "Written."), "on_read"),
+        (Fifo(0, WO, "Written."), "after_read"),
+        (RegisterArray(0, RO, "Read.", dimensions=((2, 4),)), "on_write"),
+    ],
+)
+def test_hook_of_an_access_that_is_not_defined_is_refused(
+    declared: Register | Fifo | RegisterArray, kind: str
+) -> None:
+    with pytest.raises(TypeError, match="_act"):
+
+        class Odd(RegisterDevice):
+            REGISTER = declared
+
+            @getattr(declared, kind)
+            def _act(self, *values: int) -> int:
+                return 0
+
+
+def test_one_of_two_hooks_does_not_get_lost() -> None:
+    with pytest.raises(TypeError, match="_first and _second"):
+
+        class Twice(RegisterDevice):
+            GO = Register(0, WO, "Starts.")
+
+            @GO.after_write
+            def _first(self, value: int) -> None: ...
+
+            @GO.after_write
+            def _second(self, value: int) -> None: ...
+
+
 # Bits that accesses clear
 
 

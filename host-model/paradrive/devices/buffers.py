@@ -163,7 +163,8 @@ class Fifo(RegisterDeclaration):
 
     RO: a read takes the oldest value out, and is ``empty`` where there is none. WO: a write puts a value in.
     RW: both, of the same queue. ``depth`` is how many values it holds. ``on_write`` and ``after_write`` get
-    the value that is written, ``after_read`` that which has been read.
+    the value that is written, ``after_read`` that which has been read. ``on_read`` takes values out itself,
+    where a read tells more than the oldest.
     """
 
     section = "fifos"
@@ -207,7 +208,7 @@ class Fifo(RegisterDeclaration):
 
     def after_read(self, hook: Hook) -> Hook:
         """Let a method be told of each read behind it: ``hook(value)``."""
-        return self.hook("taken", hook)
+        return self._access_hook("taken", hook, self.readable)
 
     @property
     def is_hooked(self) -> bool:
@@ -258,16 +259,18 @@ class Fifo(RegisterDeclaration):
         return queue[0] if queue else self.empty
 
     def whole_reader(self, device: Device, index: int) -> Callable[[], int]:
-        """Return what takes the oldest value out."""
+        """Return the hook, or what takes the oldest value out; and what is to be told behind it."""
         queue, empty, told = self._queue(device), self.empty, self.hooked(device, "taken")
+        read: Callable[[], int] = self.hooked(device, "read") or (lambda: queue.popleft() if queue else empty)
+        if told is None:
+            return read
 
-        def take() -> int:
-            value = queue.popleft() if queue else empty
-            if told is not None:
-                told(value)
+        def take_and_tell() -> int:
+            value = read()
+            told(value)
             return value
 
-        return take
+        return take_and_tell
 
     def whole_writer(self, device: Device, index: int) -> Callable[[int], None]:
         """Return the hook, or what puts a value in; and what is to be told behind it."""

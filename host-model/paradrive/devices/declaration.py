@@ -133,10 +133,15 @@ def declare(device: type[Device]) -> dict[str, Declaration]:
     """Return the declarations of a class by name, its bases' first, with the hooks that it defines.
 
     A class that hooks a declaration of a base gets one of its own: the base's does not change. Raises
-    TypeError for a hook of something that the class does not have.
+    TypeError for a hook of something that the class does not have, or of what another one hooks, too.
     """
+    seen: dict[tuple[str, str], str] = {}
     for name, method in tuple(vars(device).items()):
         for hooked, kind in getattr(method, _HOOKED, ()) if isinstance(method, FunctionType) else ():
+            other = seen.get((hooked.name, kind))
+            if other is not None and vars(device)[other] is not method:
+                raise TypeError(f"{device.__name__}: {other} and {name} hook the same of {hooked.name}")
+            seen[hooked.name, kind] = name
             _own(device, hooked, name).hooks[kind] = name
     declarations: dict[str, Declaration] = {}
     for base in reversed(device.__mro__):

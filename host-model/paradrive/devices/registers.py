@@ -145,7 +145,7 @@ class RegisterDeclaration(Declaration):
 
     def on_read(self, hook: Hook) -> Hook:
         """Let a method perform reads: of a register ``hook()``, of an array ``hook(index)``."""
-        return self.hook("read", hook)
+        return self._access_hook("read", hook, self.readable)
 
     def on_write(self, hook: Hook) -> Hook:
         """Let a method perform writes: of a register ``hook(value)``, of an array ``hook(index, value)``.
@@ -153,11 +153,16 @@ class RegisterDeclaration(Declaration):
         It stores what is to be stored. A narrow write comes with the other bits as they are, those that
         ones clear as zeros.
         """
-        return self.hook("write", hook)
+        return self._access_hook("write", hook, self.is_writable)
 
     def after_write(self, hook: Hook) -> Hook:
         """Let a method be told of each write behind it, with the value that is stored; as ``on_write``."""
-        return self.hook("written", hook)
+        return self._access_hook("written", hook, self.is_writable)
+
+    def _access_hook(self, kind: str, hook: Hook, is_defined: bool) -> Hook:
+        if not is_defined:
+            raise TypeError(f"{self.access.value} at {self.offset:#x}: {hook.__name__} would never be called")
+        return self.hook(kind, hook)
 
     @property
     def readable(self) -> bool:
