@@ -1024,3 +1024,80 @@ def test_change_of_what_is_declared_is_none(fixture: Fixture) -> None:
     fixture.nic.write(0x0C, 4, 5)
     fixture.nic.STATUS = 1
     assert fixture.nic.undeclared_changes() == []
+
+
+# What a level looks at
+
+
+def is_any(device: Any) -> bool:
+    return bool(device.A)
+
+
+class ByHelper(RegisterDevice):
+    irq = Interrupt()
+    A = Register(0x0, RW, "A.")
+    B = Register(0x4, RW, "B.")
+
+    @irq.level
+    def _level(self) -> bool:
+        return is_any(self)
+
+
+class ByName(ByHelper):
+    def _level(self) -> bool:
+        return any(getattr(self, name) for name in ("A", "B"))
+
+
+class ByProperty(ByHelper):
+    @property
+    def _any(self) -> int:
+        return self.A
+
+    def _level(self) -> bool:
+        return any(value for value in [self._any])
+
+
+class ByBase(ByProperty):
+    def _level(self) -> bool:
+        return bool(self.B) or super()._level()
+
+
+class ByStatic(ByHelper):
+    @staticmethod
+    def _look(device: ByHelper) -> int:
+        return device.A
+
+    def _level(self) -> bool:
+        return bool(self._look(self))
+
+
+@pytest.mark.parametrize("kind", [ByHelper, ByName, ByProperty, ByBase, ByStatic])
+def test_level_follows_registers_however_it_looks_at_them(kind: type[ByHelper]) -> None:
+    device = kind()
+    device.attach(detached())
+    device.write(0x0, 4, 1)
+    assert device.irq.level
+    device.A = 0
+    assert not device.irq.level
+    device.A = 1
+    assert device.irq.level
+    device.reset()
+    assert not device.irq.level
+
+
+def test_base_of_a_device_with_a_level_is_as_it_was() -> None:
+    class Base(RegisterDevice):
+        irq = Interrupt()
+        A = Register(0x0, RW, "A.")
+
+    class Derived(Base):
+        @Base.irq.level
+        def _level(self) -> int:
+            return self.A
+
+    base, derived = Base(), Derived()
+    for device in (base, derived):
+        device.attach(detached())
+        device.A = 1
+    assert (base.irq.level, derived.irq.level) == (False, True)
+    assert Base.A is not Derived.A

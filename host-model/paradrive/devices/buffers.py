@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, overload
 
-from paradrive.devices.declaration import Declaration, Hook, held
+from paradrive.devices.declaration import Declaration, Hook
 from paradrive.devices.device import are_integers
 from paradrive.devices.registers import RO, RW, WO, Access, RegisterDeclaration
 
@@ -45,17 +45,15 @@ class Window(Declaration):
         self.offset, self.size, self.access, self.doc, self.region = offset, size, access, doc, region
         self.is_constant = constant
 
-    @overload
-    def __get__(self, device: None, owner: type) -> Window: ...
+    if TYPE_CHECKING:  # at run time the attribute of an instance hides this one
 
-    @overload
-    def __get__(self, device: object, owner: type) -> bytearray: ...
+        @overload
+        def __get__(self, device: None, owner: type) -> Window: ...
 
-    def __get__(self, device: object | None, owner: type) -> Window | bytearray:
-        if device is None:
-            return self
-        buffer: bytearray = held(device, self.name)
-        return buffer
+        @overload
+        def __get__(self, device: object, owner: type) -> bytearray: ...
+
+        def __get__(self, device: object | None, owner: type) -> Window | bytearray: ...
 
     def __set__(self, device: Device, data: bytes | bytearray | memoryview) -> None:
         if len(data) != self.size:
@@ -187,17 +185,15 @@ class Fifo(RegisterDeclaration):
             raise TypeError(f"a FIFO is RO, WO or RW, not {access.value}")
         self.depth, self.empty = depth, empty
 
-    @overload
-    def __get__(self, device: None, owner: type) -> Fifo: ...
+    if TYPE_CHECKING:  # at run time the attribute of an instance hides this one
 
-    @overload
-    def __get__(self, device: object, owner: type) -> FifoQueue: ...
+        @overload
+        def __get__(self, device: None, owner: type) -> Fifo: ...
 
-    def __get__(self, device: object | None, owner: type) -> Fifo | FifoQueue:
-        if device is None:
-            return self
-        queue: FifoQueue = held(device, self.name)
-        return queue
+        @overload
+        def __get__(self, device: object, owner: type) -> FifoQueue: ...
+
+        def __get__(self, device: object | None, owner: type) -> Fifo | FifoQueue: ...
 
     def __set__(self, device: Device, values: Iterable[int]) -> None:
         new = list(values)
@@ -211,8 +207,13 @@ class Fifo(RegisterDeclaration):
         return self._access_hook("taken", hook, self.readable)
 
     @property
-    def is_hooked(self) -> bool:
-        """Each access changes what is in it."""
+    def reads_act(self) -> bool:
+        """A read takes something out."""
+        return True
+
+    @property
+    def writes_act(self) -> bool:
+        """A write puts something in."""
         return True
 
     def counts(self, device: Device) -> tuple[int, ...]:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import abc
 from copy import copy
+from dis import get_instructions
+from functools import cached_property
+from itertools import pairwise
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection
 
     from paradrive.devices.device import Device
 
@@ -23,6 +26,9 @@ Hook = TypeVar("Hook", bound="Callable[..., Any]")
 _HOOKED = "_hooked_declarations"
 #: The kinds of hooks that do something, the one which comes last in an access first.
 _ACTIONS = ("written", "write", "taken", "expires")
+
+#: What uses an object that has just been loaded only for one of its attributes.
+_ATTRIBUTE_ACCESSES = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD", "STORE_ATTR")
 
 
 class Declaration(abc.ABC):
@@ -103,29 +109,14 @@ class Declaration(abc.ABC):
         return
 
 
-def held(device: object, name: str) -> Any:
-    """Return what a device holds under this name; AttributeError before its constructor has run."""
-    try:
-        return vars(device)[name]
-    except KeyError:
-        raise AttributeError(f"{type(device).__name__}.{name} is nothing before super().__init__()") from None
+class _Observed(Declaration):
+    """What a declaration is besides if an interrupt's level depends on its value: each change is noticed.
 
-
-class Observed:
-    """A declaration of whose value an interrupt's level depends: each change of it is noticed.
-
-    It takes the place of the declaration among the attributes of the class.
+    There is no ``__get__``, so that the value is found as fast as that of any attribute.
     """
 
-    def __init__(self, declaration: Declaration) -> None:
-        self.declaration = declaration
-        self._name = declaration.name
-
-    def __get__(self, device: Device | None, owner: type) -> Any:
-        return self.declaration if device is None else vars(device)[self._name]
-
     def __set__(self, device: Device, value: object) -> None:
-        vars(device)[self._name] = value
+        vars(device)[self.name] = value
         device.settle()
 
 
@@ -146,7 +137,6 @@ def declare(device: type[Device]) -> dict[str, Declaration]:
     declarations: dict[str, Declaration] = {}
     for base in reversed(device.__mro__):
         for name, value in vars(base).items():
-            value = _declared(value)
             if isinstance(value, Declaration):
                 declarations[name] = value
             else:
@@ -159,45 +149,69 @@ def _own(device: type[Device], hooked: Declaration, method: str) -> Declaration:
     own: Declaration | None = vars(device).get(hooked.name)
     if own is hooked:
         return hooked
-    if all(_declared(vars(base).get(hooked.name)) is not hooked for base in device.__mro__[1:]):
+    if all(vars(base).get(hooked.name) is not hooked for base in device.__mro__[1:]):
         raise TypeError(f"{device.__name__}.{method} hooks {hooked.name} of a class that is no base")
     if isinstance(own, Declaration):
         return own
     nearest: Declaration = getattr(device, hooked.name)  # a class between the two may have hooked it, too
-    own = copy(nearest)
-    own.hooks = dict(nearest.hooks)
-    setattr(device, hooked.name, own)
+    return _copy_for(device, nearest)
+
+
+def _copy_for(device: type[Device], declaration: Declaration) -> Declaration:
+    own = copy(declaration)
+    own.hooks = dict(declaration.hooks)
+    setattr(device, declaration.name, own)
     return own
 
 
-def _declared(attribute: object) -> object:
-    return attribute.declaration if isinstance(attribute, Observed) else attribute
+def observe(device: type[Device], declaration: Declaration) -> Declaration:
+    """Have each change of a declaration noticed in devices of this class; return what it is in it."""
+    if isinstance(declaration, _Observed):
+        return declaration
+    if vars(device).get(declaration.name) is not declaration:
+        declaration = _copy_for(device, declaration)
+    kind = type(declaration)
+    declaration.__class__ = type(kind.__name__, (_Observed, kind), {})
+    return declaration
 
 
-def observe(device: type[Device], names: set[str]) -> None:
-    """Have each change of these declarations noticed in devices of this class."""
-    for name in names:
-        declaration = getattr(device, name)
-        setattr(device, name, Observed(declaration))
+def names_used(device: type[Device], method: str, declared: Collection[str]) -> set[str]:
+    """Return the names of those ``declared`` which a method may look at, or methods that it calls.
 
-
-def names_used(device: type[Device], method: str) -> set[str]:
-    """Return the names of attributes that a method may look at, those of methods that it calls included."""
+    Where the device is handed on to something that cannot be looked into, these are all.
+    """
     names: set[str] = set()
     todo = [method]
     while todo:
-        function = getattr(device, todo.pop(), None)
-        if isinstance(function, property):
-            function = function.fget
-        if isinstance(function, FunctionType):
-            found = set(_names_in(function.__code__)) - names
+        name = todo.pop()
+        for base in device.__mro__:  # an overridden method may be called by super()
+            function = _function(vars(base).get(name))
+            if function is None:
+                continue
+            found, is_handed_on = _names_in(function.__code__, function.__code__.co_varnames[:1])
+            if is_handed_on:
+                return set(declared)
+            todo += found - names
             names |= found
-            todo += found
-    return names
+    return names.intersection(declared)
 
 
-def _names_in(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
+def _function(attribute: object) -> FunctionType | None:
+    """Return the function behind a method or a property."""
+    if isinstance(attribute, property | cached_property):
+        attribute = attribute.fget if isinstance(attribute, property) else attribute.func
+    return attribute if isinstance(attribute, FunctionType) else None
+
+
+def _names_in(code: CodeType, device: tuple[str, ...]) -> tuple[set[str], bool]:
+    """Return the names in a function, and whether it uses its device otherwise than for an attribute."""
+    names, is_handed_on = set(code.co_names), "__dict__" in code.co_names
+    instructions = [one for one in get_instructions(code) if one.opname not in ("CACHE", "EXTENDED_ARG")]
+    for one, following in pairwise(instructions):
+        is_device = one.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) and one.argval in device
+        is_handed_on |= is_device and following.opname not in _ATTRIBUTE_ACCESSES
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _names_in(constant)
+            more, too = _names_in(constant, device)
+            names, is_handed_on = names | more, is_handed_on or too
+    return names, is_handed_on

@@ -71,6 +71,7 @@ class Device:
     declarations: ClassVar[Mapping[str, Declaration]] = MappingProxyType({})
     #: The declared interrupts whose level a method tells, and the containers with a limit.
     _levels: ClassVar[tuple[Interrupt, ...]] = ()
+    _level_methods: ClassVar[tuple[tuple[Callable[[Any], object], str], ...]] = ()
     _bounded: ClassVar[tuple[DeclaredState[Any], ...]] = ()
     #: Whether a class brings back by itself what it does not declare.
     _has_own_capture: ClassVar[bool] = False
@@ -88,11 +89,15 @@ class Device:
             interrupts.remove(declarations.pop("interrupt"))  # type: ignore[arg-type]
         cls.declarations = declarations
         cls._levels = tuple(interrupt for interrupt in interrupts if "level" in interrupt.hooks)
-        states = (one for one in cls.declarations.values() if isinstance(one, DeclaredState))
+        cls._level_methods = tuple((getattr(cls, one.hooks["level"]), one.name) for one in cls._levels)
+        cls._observed = frozenset(
+            name for one in cls._levels for name in names_used(cls, one.hooks["level"], declarations.keys())
+        )
+        for name in cls._observed:
+            if declarations[name].is_observable:
+                declarations[name] = observe(cls, declarations[name])
+        states = (one for one in declarations.values() if isinstance(one, DeclaredState))
         cls._bounded = tuple(state for state in states if state.is_bounded)
-        used = {name for one in cls._levels for name in names_used(cls, one.hooks["level"])}
-        cls._observed = frozenset(used & cls.declarations.keys())
-        observe(cls, {name for name in cls._observed if cls.declarations[name].is_observable})
 
         cls._has_own_capture = any(
             {"capture", "load"} & vars(base).keys() for base in cls.__mro__ if base is not Device
@@ -280,28 +285,48 @@ class Device:
         """
         if self._is_settling:
             return
+        if self._bounded:
+            self._bound()
+        values = self.__dict__
+        for tells, name in self._level_methods:
+            level, line = bool(tells(self)), values[name]
+            if level is not line.level:
+                line.set(level)
+
+    def _bound(self) -> None:
         for state in self._bounded:
             if excess := state.bound(self):
                 self.refuse(f"{state.name} holds {state.limit}; {excess} more were dropped")
-        for interrupt in self._levels:
-            line: InterruptLine = vars(self)[interrupt.name]
-            line.set(bool(getattr(self, interrupt.hooks["level"])()))
 
     def settling(self, action: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``action`` with `settle` behind it: levels change once, not with each register."""
         if not self._settles:
             return action
 
+        settle = self.settle
+
         def act(*arguments: Any) -> Any:
-            outer, self._is_settling = self._is_settling, True
+            if self._is_settling:
+                return action(*arguments)
+            self._is_settling = True
             try:
                 result = action(*arguments)
             finally:
-                self._is_settling = outer
-            self.settle()
+                self._is_settling = False
+            settle()
             return result
 
         return act
+
+    def settled(self, store: Callable[[int], None]) -> Callable[[int], None]:
+        """Return a function that stores a value, and nothing more, with `settle` behind it."""
+        settle = self.settle
+
+        def store_and_settle(value: int) -> None:
+            store(value)
+            settle()
+
+        return store_and_settle
 
     # Life cycle
 

@@ -56,17 +56,15 @@ class Interrupt(Declaration):
         super().__init__()
         self.key = key
 
-    @overload
-    def __get__(self, device: None, owner: type) -> Interrupt: ...
+    if TYPE_CHECKING:  # at run time the attribute of an instance hides this one
 
-    @overload
-    def __get__(self, device: object, owner: type) -> InterruptLine: ...
+        @overload
+        def __get__(self, device: None, owner: type) -> Interrupt: ...
 
-    def __get__(self, device: object | None, owner: type) -> Interrupt | InterruptLine:
-        # The instance attribute hides this one; only access through the class arrives here.
-        if device is None:
-            return self
-        raise AttributeError(f"{owner.__name__}.{self.name} has no line before the constructor has run")
+        @overload
+        def __get__(self, device: object, owner: type) -> InterruptLine: ...
+
+        def __get__(self, device: object | None, owner: type) -> Interrupt | InterruptLine: ...
 
     def level(self, method: Hook) -> Hook:
         """Let a method without parameters tell the level: anything that is true asserts the line."""

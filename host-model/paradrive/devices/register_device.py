@@ -89,7 +89,7 @@ class RegisterDevice(Device):
             )
         register, index, within = found
         read = register.reader(self, index, register.lane(within, size, self.byte_order))
-        if register.is_hooked:
+        if register.reads_act:
             read = self.settling(read)
         return swapped_reader(read, size) if self.swaps else read
 
@@ -102,8 +102,10 @@ class RegisterDevice(Device):
             return self.undefined_writer(offset, size) if write is None else self.settling(write)
         register, index, within = found
         write = register.writer(self, index, register.lane(within, size, self.byte_order))
-        if register.is_hooked or register.name in self._observed:
+        if register.writes_act:
             write = self.settling(write)
+        elif register.name in self._observed:
+            write = self.settled(write)
         return swapped_writer(write, size) if self.swaps else write
 
     def _find(

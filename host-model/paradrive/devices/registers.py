@@ -41,7 +41,7 @@ from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple, overload
 
-from paradrive.devices.declaration import Declaration, Hook, held
+from paradrive.devices.declaration import Declaration, Hook
 from paradrive.devices.device import are_integers
 from paradrive.devices.fields import FieldNames, Fields, names_of
 
@@ -175,9 +175,14 @@ class RegisterDeclaration(Declaration):
         return self.access not in (Access.RO, Access.RC)
 
     @property
-    def is_hooked(self) -> bool:
-        """Whether more comes of an access than that a value is returned or stored."""
-        return bool(self.hooks) or self.access is Access.RC
+    def reads_act(self) -> bool:
+        """Whether more comes of a read than that a value is returned."""
+        return "read" in self.hooks or self.access is Access.RC
+
+    @property
+    def writes_act(self) -> bool:
+        """Whether more comes of a write than that a value is stored."""
+        return "write" in self.hooks or "written" in self.hooks
 
     def field_names(self) -> dict[str, int]:
         """Return the fields, in the order of their declaration."""
@@ -236,17 +241,15 @@ class RegisterDeclaration(Declaration):
 class Register(RegisterDeclaration):
     """One register; on an instance of the device its value."""
 
-    @overload
-    def __get__(self, device: None, owner: type) -> Register: ...
+    if TYPE_CHECKING:  # at run time the attribute of an instance hides this one
 
-    @overload
-    def __get__(self, device: object, owner: type) -> int: ...
+        @overload
+        def __get__(self, device: None, owner: type) -> Register: ...
 
-    def __get__(self, device: object | None, owner: type) -> Register | int:
-        # The instance attribute hides this one; only access through the class arrives here.
-        if device is None:
-            return self
-        raise AttributeError(f"{owner.__name__}.{self.name} has no value before the constructor has run")
+        @overload
+        def __get__(self, device: object, owner: type) -> int: ...
+
+        def __get__(self, device: object | None, owner: type) -> Register | int: ...
 
     def counts(self, device: Device) -> tuple[int, ...]:
         """Return no dimension."""
@@ -315,6 +318,12 @@ class Register(RegisterDeclaration):
         values, name, written = vars(device), self.name, self.written
         if not self.w1c and self.writable == self.mask:
             return partial(values.__setitem__, name)
+        if self.w1c == self.mask:
+
+            def clear(value: int) -> None:
+                values[name] &= ~value
+
+            return clear
 
         def write(value: int) -> None:
             values[name] = written(values[name], value)
@@ -365,17 +374,15 @@ class RegisterArray(RegisterDeclaration):
         )
         self.dimensions = dimensions
 
-    @overload
-    def __get__(self, device: None, owner: type) -> RegisterArray: ...
+    if TYPE_CHECKING:  # at run time the attribute of an instance hides this one
 
-    @overload
-    def __get__(self, device: object, owner: type) -> list[int]: ...
+        @overload
+        def __get__(self, device: None, owner: type) -> RegisterArray: ...
 
-    def __get__(self, device: object | None, owner: type) -> RegisterArray | list[int]:
-        if device is None:
-            return self
-        values: list[int] = held(device, self.name)
-        return values
+        @overload
+        def __get__(self, device: object, owner: type) -> list[int]: ...
+
+        def __get__(self, device: object | None, owner: type) -> RegisterArray | list[int]: ...
 
     def __set__(self, device: Device, values: Sequence[int]) -> None:
         own: list[int] = vars(device)[self.name]

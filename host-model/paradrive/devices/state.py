@@ -68,17 +68,15 @@ class State(Declaration, Generic[Value]):
         if default is not None and not (isinstance(default, kind) and self._fits(default)):
             raise TypeError(f"the default is no {kind.__name__} within the limit: {default!r:.60}")
 
-    @overload
-    def __get__(self, device: None, owner: type) -> State[Value]: ...
+    if TYPE_CHECKING:  # at run time the attribute of an instance hides this one
 
-    @overload
-    def __get__(self, device: object, owner: type) -> Value: ...
+        @overload
+        def __get__(self, device: None, owner: type) -> State[Value]: ...
 
-    def __get__(self, device: object | None, owner: type) -> State[Value] | Value:
-        # The instance attribute hides this one; only access through the class arrives here.
-        if device is None:
-            return self
-        raise AttributeError(f"{owner.__name__}.{self.name} has no value before the constructor has run")
+        @overload
+        def __get__(self, device: object, owner: type) -> Value: ...
+
+        def __get__(self, device: object | None, owner: type) -> State[Value] | Value: ...
 
     @property
     def is_bounded(self) -> bool:

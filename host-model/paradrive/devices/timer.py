@@ -94,17 +94,15 @@ class Timer(Declaration):
 
     section = "timers"
 
-    @overload
-    def __get__(self, device: None, owner: type) -> Timer: ...
+    if TYPE_CHECKING:  # at run time the attribute of an instance hides this one
 
-    @overload
-    def __get__(self, device: object, owner: type) -> RunningTimer: ...
+        @overload
+        def __get__(self, device: None, owner: type) -> Timer: ...
 
-    def __get__(self, device: object | None, owner: type) -> Timer | RunningTimer:
-        # As Interrupt.__get__.
-        if device is None:
-            return self
-        raise AttributeError(f"{owner.__name__}.{self.name} is no timer before the constructor has run")
+        @overload
+        def __get__(self, device: object, owner: type) -> RunningTimer: ...
+
+        def __get__(self, device: object | None, owner: type) -> Timer | RunningTimer: ...
 
     def expires(self, method: Hook) -> Hook:
         """Let a method without parameters be called when the timer expires."""
