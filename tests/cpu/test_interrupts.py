@@ -125,12 +125,22 @@ def test_users_may_read_their_registers(core: BareCore, number: int) -> None:
     assert core.interrupt is None
 
 
-def test_users_see_the_general_registers_of_the_supervisor(core: BareCore) -> None:
-    core.gpr[3] = 0x12345678
-    core.execute(mtspr(276, 3))
+@pytest.mark.parametrize("general", range(3, 8))
+def test_users_see_the_general_registers_of_the_supervisor(core: BareCore, general: int) -> None:
+    for number in range(8):
+        core.gpr[3] = 0x12345670 + number
+        core.execute(mtspr(272 + number, 3))
     core.state.msr = MSR_PR
-    core.execute(mfspr(4, 260))
-    assert core.gpr[4] == 0x12345678
+    core.execute(mfspr(4, 256 + general))
+    assert core.gpr[4] == 0x12345670 + general
+
+
+@pytest.mark.parametrize("number", [spr.DBSR, spr.MCSR])
+def test_status_is_cleared_by_ones_and_set_by_no_write(core: BareCore, number: int) -> None:
+    core.spr[number] = 0xC0000000
+    core.gpr[3] = 0x60000000
+    core.execute(mtspr(number, 3), mfspr(4, number))
+    assert core.gpr[4] == 0x80000000
 
 
 def test_trap_saves_its_own_address(core: BareCore) -> None:
@@ -263,6 +273,19 @@ def test_waiting_guest_ends_the_run_behind_its_instruction(core: BareCore) -> No
     assert core.vcpu.instructions == 1
 
 
+def test_guest_waits_only_in_a_power_saving_mode(core: BareCore) -> None:
+    core.spr[spr.HID0] = 0
+    assert wait(core) is RunExit.BUDGET
+    assert core.gpr[4] == 1
+
+
+def test_reset_ends_a_wait(core: BareCore) -> None:
+    assert wait(core) is RunExit.IDLE
+    core.power_on()
+    assert core.execute(li(4, 7)) is RunExit.BUDGET
+    assert core.gpr[4] == 7
+
+
 def test_interrupt_wakes_it_and_its_return_address_is_behind_the_wait(core: BareCore) -> None:
     wait(core)
     core.put(VECTORS + 0x400, NOP)
@@ -329,8 +352,9 @@ def test_reset_is_the_state_after_power_on(core: BareCore) -> None:
     assert core.vcpu.instructions == 3
 
 
-def test_debug_control_register_resets(core: BareCore) -> None:
-    core.gpr[3] = 0x10000000
+@pytest.mark.parametrize("kind", [0x10000000, 0x20000000, 0x30000000])  # core, chip, system
+def test_debug_control_register_resets(core: BareCore, kind: int) -> None:
+    core.gpr[3] = kind
     assert core.execute(mtspr(spr.DBCR0, 3), NOP, budget=5) is RunExit.RESET
     assert core.vcpu.instructions == 1
 

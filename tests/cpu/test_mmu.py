@@ -5,7 +5,21 @@ from __future__ import annotations
 
 import pytest
 
-from bare_core import CODE, DATA, ENGINES, MSR_DS, MSR_IS, MSR_PR, NOP, PAGE, BareCore, insn, li, mtspr
+from bare_core import (
+    CODE,
+    DATA,
+    ENGINES,
+    MSR_DS,
+    MSR_IS,
+    MSR_PR,
+    NOP,
+    PAGE,
+    VECTORS,
+    BareCore,
+    insn,
+    li,
+    mtspr,
+)
 from paradrive.isa import spr
 
 DSI, ISI, PROGRAM, DATA_TLB, INSTRUCTION_TLB = 2, 3, 6, 13, 14
@@ -180,6 +194,19 @@ def test_permission_that_is_taken_away_is_missed_at_once(core: BareCore) -> None
     assert access(core, PLACE, "stw") == DSI
 
 
+def test_user_loses_a_page_that_the_supervisor_unmaps(core: BareCore) -> None:
+    """The translation goes in both states of privilege, not only in that which changes the TLB."""
+    core.tlbwe(entry1(2), VALID | size_code(1), PLACE, DATA | ALL)
+    core.put(VECTORS + 0x800, insn("tlbwe"), insn("rfi"))
+    core.put(CODE, insn("lwz", rT=5, rA=4), insn("sc"), insn("lwz", rT=6, rA=4))
+    core.gpr[4], core.spr[spr.MAS1] = PLACE, size_code(1)
+    core.spr[spr.SRR0], core.spr[spr.SRR1] = CODE, MSR_PR
+    core.state.pc = VECTORS + 0x804
+    core.vcpu.run(6)
+    assert (core.interrupt, core.spr[spr.DEAR]) == (DATA_TLB, PLACE)
+    assert core.spr[spr.SRR0] == CODE + 8
+
+
 @pytest.mark.parametrize("register", [spr.PID, spr.PID1, spr.PID2])
 def test_entry_of_a_process_translates_while_one_of_the_ids_is_its(core: BareCore, register: int) -> None:
     map_page(core, mas1=7 << 16)
@@ -255,6 +282,13 @@ def test_misses_propose_the_ways_in_turn(core: BareCore) -> None:
         access(core, PLACE)
         proposed.append(core.spr[spr.MAS0] >> 16 & 0xFFF)
     assert sorted(proposed[:4]) == sorted(proposed[4:]) == [0, 1, 2, 3]
+
+
+def test_entry_that_is_written_says_which_way_the_next_miss_proposes(core: BareCore) -> None:
+    """MAS0[NV] of tlbwe: a handler that has chosen a way by itself says so."""
+    core.tlbwe(1 << 16 | 3, VALID, PLACE, DATA | ALL)
+    assert access(core, PLACE + PAGE) == DATA_TLB
+    assert core.spr[spr.MAS0] >> 16 & 0xF == 3
 
 
 def test_handler_that_writes_what_the_miss_has_prepared_maps_the_page(core: BareCore) -> None:

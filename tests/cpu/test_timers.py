@@ -26,7 +26,7 @@ from paradrive.isa import spr
 DECREMENTER, FIXED_INTERVAL, WATCHDOG = 10, 11, 12
 TSR_NEXT_WATCHDOG, TSR_WATCHDOG, TSR_DECREMENTER, TSR_FIXED_INTERVAL = 1 << 31, 1 << 30, 1 << 27, 1 << 26
 ENABLE_WATCHDOG, ENABLE_DECREMENTER, ENABLE_FIXED_INTERVAL, AUTO_RELOAD = 1 << 27, 1 << 26, 1 << 23, 1 << 22
-WATCHDOG_RESETS_CHIP = 2 << 28
+WATCHDOG_RESETS, WATCHDOG_RESETS_CHIP = 3 << 28, 2 << 28
 
 
 def select(bit: int) -> tuple[int, int]:
@@ -77,6 +77,21 @@ def test_time_base_counts_on_from_what_is_written(core: BareCore) -> None:
     assert time_base(core) - 0x12345678_80000000 in (0, 1)
     spin(core, 2500)
     assert time_base(core) - 0x12345678_80000000 in (1000, 1001, 1002)
+
+
+def test_decrementer_counts_on_when_the_time_base_is_written(core: BareCore) -> None:
+    set_spr(core, spr.DEC, 10_000)
+    core.gpr[5] = 0x12345678
+    core.execute(mtspr(spr.TBU_WRITE, 5), mtspr(spr.TBL_WRITE, 5), mfspr(6, spr.DEC))
+    assert 9_990 < core.gpr[6] <= 10_000
+
+
+def test_edges_move_with_the_time_base(core: BareCore) -> None:
+    """The selected bit rises when the time base that was written gets there."""
+    set_spr(core, spr.TCR, select(63 - 7)[0])
+    set_spr(core, spr.TBL_WRITE, 120)  # 8 ticks before the edge at 128
+    spin(core, 30)
+    assert core.spr[spr.TSR] & TSR_FIXED_INTERVAL
 
 
 def test_time_base_wraps_around(core: BareCore) -> None:
@@ -209,6 +224,20 @@ def test_fixed_interval_timer_interrupts(core: BareCore) -> None:
     assert core.interrupt == FIXED_INTERVAL
 
 
+def test_fixed_interval_timer_interrupts_before_the_decrementer(core: BareCore) -> None:
+    """Both wait; their order is that of Power ISA 2.06, Book III-E."""
+    for number in (FIXED_INTERVAL, DECREMENTER):
+        core.put(VECTORS + 0x100 * number, jump(0))
+    set_spr(core, spr.DEC, 1)
+    set_spr(core, spr.TCR, ENABLE_DECREMENTER | ENABLE_FIXED_INTERVAL | select(63 - 4)[0])
+    spin(core, 100)
+    assert core.spr[spr.TSR] & TSR_DECREMENTER
+    assert core.spr[spr.TSR] & TSR_FIXED_INTERVAL
+    core.state.msr = MSR_EE
+    core.vcpu.run(1)
+    assert core.interrupt == FIXED_INTERVAL
+
+
 def test_watchdog_arms_then_interrupts_at_the_critical_level_then_resets(core: BareCore) -> None:
     core.put(VECTORS + 0x100 * WATCHDOG, jump(0))
     set_spr(core, spr.TCR, ENABLE_WATCHDOG | WATCHDOG_RESETS_CHIP | select(63 - 7)[1])
@@ -223,6 +252,7 @@ def test_watchdog_arms_then_interrupts_at_the_critical_level_then_resets(core: B
     assert core.state.msr == 0
     assert core.vcpu.run(1000) is RunExit.RESET  # at tick 640
     assert core.clock.now() == 1600
+    assert core.spr[spr.TSR] & WATCHDOG_RESETS == WATCHDOG_RESETS_CHIP  # which reset it was
 
 
 def test_guest_that_pats_the_watchdog_lives(core: BareCore) -> None:

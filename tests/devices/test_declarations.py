@@ -144,6 +144,36 @@ def test_level_follows_registers_whoever_writes_them(fixture: Fixture) -> None:
     assert not line.level
 
 
+class Queues(RegisterDevice):
+    """Its level is told by way of a method, a property and an expression with a scope of its own."""
+
+    irq = Interrupt()
+    A = Register(0, RW, "A.")
+    B = Register(4, RW, "B.")
+    C = Register(8, RW, "C.")
+
+    @irq.level
+    def _any(self) -> bool:
+        return self._is_a() or self._is_b or any(self.C & 1 << bit for bit in range(32))
+
+    def _is_a(self) -> bool:
+        return self.A != 0
+
+    @property
+    def _is_b(self) -> bool:
+        return self.B != 0
+
+
+@pytest.mark.parametrize("register", ["A", "B", "C"])
+def test_level_follows_what_it_is_told_by_in_whichever_way(register: str) -> None:
+    device, line = Queues(), InterruptLine()
+    device.attach(detached(lines={0: line}))
+    setattr(device, register, 2)
+    assert line.level
+    device.write(Queues.declarations[register].offset, 4, 0)  # type: ignore[attr-defined]
+    assert not line.level
+
+
 def test_level_changes_once_for_an_access_that_sets_several_registers() -> None:
     class Glitch(RegisterDevice):
         irq = Interrupt()
@@ -715,6 +745,17 @@ def test_node_says_the_byte_order(properties: dict[str, bytes], value: int) -> N
     assert value == little.WORD
 
 
+@pytest.mark.parametrize(("properties", "memory"), [({}, b"\x34\x12"), ({"big-endian": b""}, b"\x12\x34")])
+def test_numbers_in_guest_memory_have_the_byte_order_of_the_device(
+    properties: dict[str, bytes], memory: bytes
+) -> None:
+    little = Little()
+    little.attach(detached(node=DetachedNode(properties), ram=0x1000))
+    assert little.memory.write_number(0x10, 2, 0x1234)
+    assert little.memory.read(0x10, 2) == memory
+    assert little.memory.read_number(0x10, 2) == 0x1234
+
+
 @pytest.mark.parametrize("kind", [Little, Big])
 @given(
     accesses=st.lists(
@@ -984,6 +1025,58 @@ def test_property_of_the_node_has_a_default_or_must_be_there() -> None:
     assert (node.cell("lanes", 1), node.cell("speed", 1)) == (3, 1)
     with pytest.raises(DeviceTreeError, match="speed"):
         node.cell("speed")
+
+
+# Subclasses
+
+
+class SilentNic(Nic):
+    """Does without a register of its base, has one at its place, and asserts its line from power-on."""
+
+    CONTROL = None  # type: ignore[assignment]
+    OTHER = Register(0x08, RW, "Something else.", reset=7)
+    MASK = Register(0x04, RW, "What interrupts.", reset=Events.DONE)
+    STATUS = Register(0x00, W1C, "What has happened.", reset=Events.DONE)
+
+
+def test_subclass_does_without_a_register_of_its_base() -> None:
+    device = SilentNic()
+    assert device.read(0x08, 4) == 7
+    assert "CONTROL" not in device.save()["registers"]  # type: ignore[operator]
+    assert device.guest_errors.count == 0
+
+
+def test_line_that_is_asserted_from_power_on_is_asserted_once_it_is_connected() -> None:
+    device, line = SilentNic(), InterruptLine()
+    device.attach(detached(lines={0: line}))
+    assert line.level
+
+
+# Older states
+
+
+class Renamed(RegisterDevice):
+    """Its second version calls LEVEL what was called VOLUME, and counts in other steps."""
+
+    state_version = 2
+    LEVEL = Register(0, RW, "How loud.")
+
+    def upgrade(self, state: dict[str, object], version: int) -> dict[str, object]:
+        registers = state["registers"]
+        assert isinstance(registers, dict)
+        registers["LEVEL"] = registers.pop("VOLUME") * 10
+        return state
+
+
+def test_older_state_is_loaded_by_way_of_its_upgrade_as_often_as_wanted() -> None:
+    older = {"version": 1, "registers": {"VOLUME": 3}}
+    for _ in range(2):
+        device = Renamed()
+        device.load(older)
+        assert device.LEVEL == 30
+    newer = Renamed()
+    newer.load(device.save())
+    assert newer.LEVEL == 30
 
 
 # What is not declared

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from program_guest import Boot
 
+    from paradrive.devices.services import Services
     from paradrive.machine.machine import Machine
 
 ENGINES = ("compiled", "reference")
@@ -188,6 +189,32 @@ def test_saved_file_in_the_middle_of_a_request(
         each.run(1000, reset_limit=0)
     assert word(other, DATA) == word(machine, DATA) == 5
     assert other.clock.now() == machine.clock.now()
+
+
+class Greeting(Engine):
+    """Counts itself in at power-on, without a declared timer."""
+
+    compatible = ("acme,engine",)
+
+    def attach(self, services: Services) -> None:
+        super().attach(services)
+        self.clock.at(50, self._greet)
+
+    def _greet(self) -> None:
+        self.ADDRESS += 1
+
+
+def test_what_a_device_schedules_at_power_on_does_not_come_again_in_a_loaded_machine(
+    boot: Boot, tree: Callable[..., bytes], tmp_path: Path
+) -> None:
+    models = {"acme,engine": Greeting}
+    machine = boot("b .", tree(), models=models)
+    machine.run(100, reset_limit=0)
+    file = str(tmp_path / "guest")
+    saved_machine.save(machine, file)
+    other = saved_machine.load(file, lambda byte: None, engine="reference", models=models)
+    other.run(100, reset_limit=0)
+    assert other.devices[PLACE].ADDRESS == machine.devices[PLACE].ADDRESS == 1  # type: ignore[attr-defined]
 
 
 def test_file_of_a_device_without_a_model_names_its_class(

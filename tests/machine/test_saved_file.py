@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from program_guest import PVCTL, printed_by
 
+from paradrive.cpu.ports import PAGE_SIZE
 from paradrive.devices.pvctl import BootReason, Pvctl
 from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
@@ -92,6 +93,16 @@ def change_manifest(file: Path, change: Callable[[dict[str, Any]], object]) -> N
 def test_file_of_before_the_memory_size_was_kept_is_loaded(saved: Path) -> None:
     change_manifest(saved, lambda manifest: manifest.pop("memory_size"))
     assert load(saved).run(1000, reset_limit=0) == PoweredOff(5)
+
+
+def test_page_of_an_image_that_the_guest_has_emptied_stays_empty(boot: Boot, tmp_path: Path) -> None:
+    machine = boot("b .", memory_size=1 << 20)
+    image = machine.images.device_tree.address
+    page, size = image & -PAGE_SIZE, PAGE_SIZE
+    assert machine.write_memory(page, bytes(size))
+    file = tmp_path / "guest.state"
+    saved_machine.save(machine, str(file))
+    assert bytes(load(file).memories[0].contents[page : page + size]) == bytes(size)
 
 
 def test_file_of_a_newer_format_is_refused(saved: Path) -> None:
