@@ -8,12 +8,12 @@ takes too long or too much memory, and leaves the blob in build/fuzz-dt.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import sys
 
 import atheris  # type: ignore[import-untyped]
 
+from paradrive_tools.command_line import OneLineParser
 from paradrive_tools.guest_build.paths import BUILD, TREE_SOURCES
 from paradrive_tools.guest_build.trees import ensure_tree
 
@@ -27,7 +27,7 @@ DIRECTORY = BUILD / "fuzz-dt"
 
 def main() -> None:
     """Fuzz for a while; libFuzzer ends the process, with an exit status that tells what it has found."""
-    parser = argparse.ArgumentParser(prog="fuzz_blobs", description=__doc__)
+    parser = OneLineParser(prog="fuzz_blobs", description=__doc__)
     parser.add_argument("--seconds", type=int, default=DEFAULT_SECONDS, metavar="N", help="duration")
     options = parser.parse_args()
     with atheris.instrument_imports(include=READERS):
