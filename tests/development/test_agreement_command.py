@@ -38,7 +38,8 @@ def as_predicted(tree: bytes) -> Observation:
     features = {
         path: int(probe.features) for path, probe in prediction.nodes.items() if probe.features is not None
     }
-    return Observation({path: probe.outcome for path, probe in prediction.nodes.items()}, None, "", features)
+    devices = {path: probe.outcome for path, probe in prediction.nodes.items()}
+    return Observation(devices, None, "", features, connected=frozenset(features))
 
 
 @pytest.fixture
@@ -69,6 +70,7 @@ def test_each_thing_that_happens_otherwise_disagrees(
     assert compared(as_predicted._replace(devices=devices)) == [PVCTL]
     assert compared(as_predicted._replace(features={PVCTL: 0x1})) == [PVCTL]
     assert compared(as_predicted._replace(features={})) == [PVCTL]
+    assert compared(as_predicted._replace(connected=frozenset())) == [PVCTL]
     assert compared(Observation({}, "it has reset itself", "")) == ["boot"]
 
 

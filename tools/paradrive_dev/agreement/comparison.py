@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.devices.mpic_registers import SOURCES
+from paradrive.devices.pvctl import Feature
 from paradrive.devicetree.node import DeviceTree
 from paradrive.machine.board import board_named
 from paradrive_dev.agreement.reality import NO_DRIVER, observe
+from paradrive_tools.lint.linux.interrupts import Interrupt
 from paradrive_tools.lint.linux.outcome import OTHER_DRIVER, POPULATED
 from paradrive_tools.lint.source.source_map import SourceMap
 from paradrive_tools.lint.subject import Subject
@@ -40,7 +43,8 @@ def compare(blob: bytes, cpu: str = "e500v2", machine: str = "ppce500") -> Compa
     """Predict what becomes of a tree, boot it, and compare; errors as ``reality.observe`` raises them."""
     subject = subject_of(blob, machine)
     observation = observe(blob, cpu, machine)
-    return Comparison(subject, observation, _disagreements(subject.prediction, observation))
+    found = _disagreements(subject.prediction, observation) or _without_line(subject, observation)
+    return Comparison(subject, observation, found)
 
 
 def subject_of(blob: bytes, machine: str = "ppce500") -> Subject:
@@ -68,4 +72,18 @@ def _disagreements(prediction: Prediction, observation: Observation) -> list[Dis
         elif probe.features is not None and probe.features != observation.features.get(path):
             enabled = f"features {observation.features.get(path, 0):#x}"
             found.append(Disagreement(path, f"features {int(probe.features):#x} ({probe.reason})", enabled))
+    return found
+
+
+def _without_line(subject: Subject, observation: Observation) -> list[Disagreement]:
+    """Return the devices whose driver waits for an interrupt, at an input of the MPIC, that cannot come."""
+    found = []
+    for path, probe in subject.prediction.nodes.items():
+        if probe.features is None or Feature.EVENTS not in probe.features or path in observation.connected:
+            continue
+        node = subject.tree.find(path)
+        interrupt = subject.interrupts.first(node) if node is not None else None
+        if isinstance(interrupt, Interrupt) and interrupt.source < SOURCES:
+            line = f"an interrupt line to source {interrupt.source}"
+            found.append(Disagreement(path, line, "its line is connected to nothing"))
     return found

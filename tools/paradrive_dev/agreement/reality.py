@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from paradrive.devices.pvctl import Pvctl
 from paradrive.devicetree.node import DeviceTree
 from paradrive.guest.console import PANIC, Console
 from paradrive.guest.kernel_log import log_buffer, read_log
@@ -57,12 +58,14 @@ class Observation(NamedTuple):
     ``devices`` tells for each node that became a platform device what became of it, by its path; it is
     empty where the kernel did not come so far, and ``failure`` says why then. ``log`` is the kernel's log,
     and ``features`` what the driver has enabled (ENABLE of pvctl), of the nodes that it has bound to.
+    ``connected`` are the paths of the devices of whose interrupt line the machine has found the other end.
     """
 
     devices: Mapping[str, str]
     failure: str | None
     log: str
     features: Mapping[str, int] = MappingProxyType({})
+    connected: frozenset[str] = frozenset()
 
     def outcome(self, path: str) -> str:
         """Return what became of the node with this path."""
@@ -83,9 +86,13 @@ def observe(blob: bytes, cpu: str = "e500v2", machine: str = "ppce500") -> Obser
         log = read_log(memory, buffer)
         if _END in log or PANIC in log or not isinstance(outcome, NoProgress):
             break
+    connected = frozenset(
+        path for path, device in guest.devices.items() if isinstance(device, Pvctl) and device.irq.sink
+    )
     guest.destroy()
     if _END in log:
-        return Observation(MappingProxyType(_devices(log)), None, log, MappingProxyType(_features(log)))
+        devices, features = MappingProxyType(_devices(log)), MappingProxyType(_features(log))
+        return Observation(devices, None, log, features, connected)
     return Observation(MappingProxyType({}), _failure(log, outcome), log)
 
 
