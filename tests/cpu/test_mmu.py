@@ -276,6 +276,15 @@ def test_instruction_miss_prepares_the_mas_registers(core: BareCore) -> None:
     assert (core.spr[spr.ESR], core.spr[spr.DEAR]) == (0x1234, 0x5678)
 
 
+@pytest.mark.parametrize(("selected", "process"), [(0, 0x11), (1, 0x22), (2, 0x33), (3, 0)])
+def test_miss_takes_the_process_id_that_is_selected(core: BareCore, selected: int, process: int) -> None:
+    """MAS4[TIDSELD]: one of the three process IDs, or zero."""
+    core.spr[spr.PID], core.spr[spr.PID1], core.spr[spr.PID2] = 0x11, 0x22, 0x33
+    core.spr[spr.MAS4] = selected << 16
+    assert access(core, PLACE) == DATA_TLB
+    assert core.spr[spr.MAS1] >> 16 & 0x3FFF == process
+
+
 def test_misses_propose_the_ways_in_turn(core: BareCore) -> None:
     proposed = []
     for _ in range(8):

@@ -148,7 +148,8 @@ class Mmu:
         pid = registers[spr.PID]
         entry, self.next_way = self.next_way, (self.next_way + 1) % self.model.tlb0_ways
         registers[spr.MAS0] = select | entry << MAS0_ENTRY_SHIFT | self.next_way
-        tid = (registers[(spr.PID, spr.PID1, spr.PID2, spr.PID)[defaults >> 16 & 3]]) << 16
+        selected = defaults >> 16 & 3  # MAS4[TIDSELD]; 3 selects none
+        tid = registers[(spr.PID, spr.PID1, spr.PID2)[selected]] << 16 if selected < 3 else 0
         registers[spr.MAS1] = MAS1_VALID | tid | space << 12 | defaults & 0xF80
         registers[spr.MAS2] = address & PAGE_MASK | defaults & 0x7F
         registers[spr.MAS3] = registers[spr.MAS7] = 0

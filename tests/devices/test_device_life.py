@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a device's declarations keep, and what they tell, through accesses, restores and older states."""
+
+from __future__ import annotations
+
+from paradrive.devices import RW, Interrupt, Register, RegisterArray, RegisterDevice, Window, detached
+from paradrive.devices.interrupt import InterruptLine
+
+
+class Sources(RegisterDevice):
+    """Its interrupt is the or of several sources, each of which a read acknowledges."""
+
+    irq = Interrupt()
+    SOURCE = RegisterArray(0x0, RW, "What each source wants.", dimensions=((4, 4),))
+    MASK = Register(0x10, RW, "Which count.", reset=0xF)
+
+    @irq.level
+    def _any(self) -> bool:
+        return any(self.SOURCE[index] and self.MASK >> index & 1 for index in range(4))
+
+    @SOURCE.on_read
+    def _acknowledge(self, index: int) -> int:
+        value, self.SOURCE[index] = self.SOURCE[index], 0
+        return value
+
+
+def test_line_falls_behind_the_read_that_acknowledges() -> None:
+    device, edges = Sources(), []
+    device.attach(detached(lines={0: InterruptLine(edges.append)}))
+    device.write(0x4, 4, 7)
+    assert edges == [True]
+    assert device.read(0x4, 4) == 7
+    assert edges == [True, False]
+
+
+def test_restore_of_a_level_is_no_edge_at_the_controller() -> None:
+    """The controller has brought back by itself what it knew of the line."""
+    device, edges = Sources(), []
+    line = InterruptLine(edges.append)
+    device.attach(detached(lines={0: line}))
+    device.write(0x0, 4, 1)
+    revert = device.capture()
+    device.write(0x10, 4, 0)
+    assert edges == [True, False]
+    revert()
+    assert (line.level, edges) == (True, [True, False])
+    device.write(0x10, 4, 0)
+    assert edges == [True, False, False]
+
+
+class Table(RegisterDevice):
+    ENTRIES = Window(0, 64, RW, "A table.", region="table")
+    CONTROL = Register(0, RW, "Control.")
+
+
+def test_region_of_a_window_is_one_of_the_devices() -> None:
+    assert set(Table.regions) == {0, "table"}
+
+
+class Forgetful(RegisterDevice):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = [1]
+
+
+def test_attribute_that_was_taken_away_is_told_and_comes_back() -> None:
+    device = Forgetful()
+    revert = device.capture()
+    del device.seen
+    assert device.undeclared_changes() == ["seen"]
+    revert()
+    assert device.seen == [1]
