@@ -396,3 +396,19 @@ def test_load_across_into_a_page_that_is_not_mapped_does_not_ask_the_device(core
     assert core.interrupt == DATA_TLB_ERROR
     assert core.spr[spr.DEAR] == DEVICE + PAGE
     assert core.bus.accesses == []
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("answer", [-1, -(1 << 70), 0x1FF85, 1 << 32 | 5, 1 << 70 | 5])
+@pytest.mark.parametrize(("mnemonic", "size"), [("lbz", 1), ("lhz", 2), ("lha", 2), ("lwz", 4)])
+def test_answer_has_the_bits_that_were_asked_for(
+    core: BareCore, mnemonic: str, size: int, answer: int, warm: bool
+) -> None:
+    core.bus.reader = lambda address, size: lambda: answer  # type: ignore[method-assign]
+    for _ in range(1 + warm):
+        core.gpr[4] = DEVICE
+        core.execute(insn(mnemonic, rT=5, rA=4))
+    expected = answer & (1 << 8 * size) - 1
+    if mnemonic == "lha" and expected & 0x8000:
+        expected |= 0xFFFF0000
+    assert core.gpr[5] == expected

@@ -1194,3 +1194,32 @@ def test_base_of_a_device_with_a_level_is_as_it_was() -> None:
         device.A = 1
     assert (base.irq.level, derived.irq.level) == (False, True)
     assert Base.A is not Derived.A
+
+
+def test_value_beyond_the_width_is_saved_as_the_guest_reads_it() -> None:
+    class Careless(RegisterDevice):
+        COUNT = Register(0x0, RO, "A count.")
+        COUNTS = RegisterArray(0x10, RO, "Counts.", dimensions=((2, 4),))
+        BYTES = Fifo(0x4, RO, "Bytes.", width=1)
+
+    device, other = Careless(), Careless()
+    device.COUNT -= 1
+    device.COUNTS[1] -= 1
+    device.BYTES.append(0x1FE)
+    other.load(device.save())
+    assert (other.COUNT, other.COUNTS, other.read(0x4, 1)) == (0xFFFF_FFFF, [0, 0xFFFF_FFFF], 0xFE)
+
+
+def test_fifo_keeps_to_its_depth_whichever_way_it_is_filled(buffers: Buffers) -> None:
+    buffers.attach(detached())
+    buffers.RX += [1, 2, 3]
+    buffers.RX.appendleft(0)
+    assert buffers.RX.pop() == 3
+    for value in range(5):
+        buffers.RX.appendleft(value)
+        buffers.RX += [value]
+    assert list(buffers.RX) == [0, 0, 1, 2]
+    while buffers.RX:
+        assert buffers.irq.level
+        buffers.RX.pop()
+    assert not buffers.irq.level

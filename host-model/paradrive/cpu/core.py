@@ -182,7 +182,7 @@ class Core:
             return self._load_across_pages(address, size)
         view, place = self.readable.get(address >> 12) or self.page_at(address, Access.READ)
         if view is None:
-            return self.bus.reader(place + within, size)()
+            return self.bus.reader(place + within, size)() & (1 << 8 * size) - 1
         value: int = _UNPACK[size](view, place + within)[0]
         return value
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from paradrive.devices.declaration import Declaration, Hook
 from paradrive.devices.device import are_integers
@@ -123,9 +123,10 @@ class Window(Declaration):
 class FifoQueue(deque[int]):
     """What is in a FIFO of a device, the oldest first; what comes when it is full is lost."""
 
-    def __init__(self, device: Device, depth: int) -> None:
+    def __init__(self, device: Device, depth: int, mask: int) -> None:
         super().__init__()
         self._device = device
+        self._mask = mask
         self.depth = depth
 
     @property
@@ -136,8 +137,18 @@ class FifoQueue(deque[int]):
     def append(self, value: int) -> None:
         """Put a value in; lost if there is no room."""
         if not self.is_full:
-            super().append(int(value))
+            super().append(int(value) & self._mask)
             self._device.settle()
+
+    def appendleft(self, value: int) -> None:
+        """Put a value back in, to be the oldest; lost if there is no room."""
+        if not self.is_full:
+            super().appendleft(int(value) & self._mask)
+            self._device.settle()
+
+    def __iadd__(self, values: Iterable[int]) -> Self:
+        self.extend(values)
+        return self
 
     def extend(self, values: Iterable[int]) -> None:
         """Put values in as long as there is room."""
@@ -147,6 +158,12 @@ class FifoQueue(deque[int]):
     def popleft(self) -> int:
         """Take the oldest value out."""
         value = super().popleft()
+        self._device.settle()
+        return value
+
+    def pop(self) -> int:  # type: ignore[override]  # of a deque there is no index either
+        """Take the newest value out."""
+        value = super().pop()
         self._device.settle()
         return value
 
@@ -196,7 +213,7 @@ class Fifo(RegisterDeclaration):
         def __get__(self, device: object | None, owner: type) -> Fifo | FifoQueue: ...
 
     def __set__(self, device: Device, values: Iterable[int]) -> None:
-        new = list(values)
+        new = list(values)  # which may be this queue itself
         queue = self._queue(device)  # readers keep this one
         deque.clear(queue)
         queue.extend(new)
@@ -230,7 +247,7 @@ class Fifo(RegisterDeclaration):
 
     def create(self, device: Device) -> None:
         """Give the device an empty FIFO; it stays the same: readers keep it."""
-        queue = vars(device).setdefault(self.name, FifoQueue(device, self.depth))
+        queue = vars(device).setdefault(self.name, FifoQueue(device, self.depth, self.mask))
         deque.clear(queue)
 
     def save(self, device: Device) -> object:

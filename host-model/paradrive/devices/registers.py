@@ -269,7 +269,7 @@ class Register(RegisterDeclaration):
 
     def save(self, device: Device) -> object:
         """Return the value."""
-        return int(vars(device)[self.name])
+        return int(vars(device)[self.name]) & self.mask
 
     def load(self, device: Device, saved: object) -> bool:
         """Take a saved int over."""
@@ -412,7 +412,7 @@ class RegisterArray(RegisterDeclaration):
 
     def save(self, device: Device) -> object:
         """Return the values."""
-        return list(vars(device)[self.name])
+        return [int(value) & self.mask for value in vars(device)[self.name]]
 
     def load(self, device: Device, saved: object) -> bool:
         """Take a saved list over."""

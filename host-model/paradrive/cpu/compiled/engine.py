@@ -87,7 +87,11 @@ class CompiledEngine:
             code = run(state)
             # Device accesses are looked for first: there are most of them, and each microsecond counts.
             if (reader := reader_of(code)) is not None:
-                quads[_ANSWER] = reader() | ANSWERED
+                answer = reader()
+                try:
+                    quads[_ANSWER] = answer | ANSWERED
+                except ValueError:  # negative, or of more than 64 bits
+                    quads[_ANSWER] = answer & 0xFFFFFFFF | ANSWERED
             elif (writer := writer_of(code)) is not None:
                 writer(words[_STORE_VALUE])
                 quads[_ANSWER] = ANSWERED
@@ -104,7 +108,7 @@ class CompiledEngine:
         """Handle an exit other than a device access that has occurred before."""
         kind = code & _KIND
         if kind == Exit.DEVICE_READ:
-            self._quads[_ANSWER] = self._reader(code)() | ANSWERED
+            self._quads[_ANSWER] = self._reader(code)() & 0xFFFFFFFF | ANSWERED
             return
         if kind == Exit.DEVICE_WRITE:
             self._writer(code)(self._words[_STORE_VALUE])

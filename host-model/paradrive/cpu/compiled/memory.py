@@ -95,6 +95,8 @@ class MemoryEmitter(HandlerEmitter):
         builder.branch(done)
         builder.position_at_end(miss)
         answer = self._answer_or_leave(entry, address, size, Exit.LOAD_MISS, Exit.DEVICE_READ)
+        # A device may say more than was asked for.
+        answer = builder.and_(answer, i32((1 << 8 * size) - 1)) if size < 4 else answer
         answered = builder.block
         builder.branch(done)
         builder.position_at_end(done)
