@@ -345,6 +345,12 @@ def test_tlbsx_finds_the_entry_of_space_and_process(core: BareCore) -> None:
     assert not search(core, PLACE + 0x10000, 0x00230001)
 
 
+def test_tlbsx_compares_all_bits_of_a_process(core: BareCore) -> None:
+    core.tlbwe(entry1(7), VALID | 0x01230000 | size_code(1), PLACE, DATA | ALL)
+    assert search(core, PLACE, 0x01230000)
+    assert not search(core, PLACE, 0x00230000)
+
+
 def test_tlbsx_that_finds_nothing_prepares_a_new_entry(core: BareCore) -> None:
     core.spr[spr.MAS4] = 0x10000280
     assert not search(core, PLACE, 0x00230001)

@@ -3,7 +3,16 @@
 
 from __future__ import annotations
 
-from paradrive.devices import RW, Interrupt, Register, RegisterArray, RegisterDevice, Window, detached
+from paradrive.devices import (
+    RW,
+    Interrupt,
+    Register,
+    RegisterArray,
+    RegisterDevice,
+    State,
+    Window,
+    detached,
+)
 from paradrive.devices.interrupt import InterruptLine
 
 
@@ -46,6 +55,30 @@ def test_restore_of_a_level_is_no_edge_at_the_controller() -> None:
     assert (line.level, edges) == (True, [True, False])
     device.write(0x10, 4, 0)
     assert edges == [True, False, False]
+
+
+class Partial(RegisterDevice):
+    """Registers of which a write changes some bits, and what is told of it."""
+
+    LOW = Register(0x0, RW, "Only its low half is writable.", reset=0xABCD0000, writable=0xFFFF)
+    LOWS = RegisterArray(0x10, RW, "As LOW.", dimensions=((2, 4),), reset=0xABCD0000, writable=0xFFFF)
+    told = State(list)
+
+    @LOW.after_write
+    def _low(self, value: int) -> None:
+        self.told.append(value)
+
+    @LOWS.after_write
+    def _one_of_lows(self, index: int, value: int) -> None:
+        self.told.append((index, value))
+
+
+def test_hook_behind_a_write_is_told_what_the_register_holds() -> None:
+    device = Partial()
+    device.write(0x0, 4, 0x12345678)
+    device.write(0x14, 4, 0x12345678)
+    assert device.told == [0xABCD5678, (1, 0xABCD5678)]
+    assert (device.LOW, device.LOWS) == (0xABCD5678, [0xABCD0000, 0xABCD5678])
 
 
 class Table(RegisterDevice):
