@@ -1223,3 +1223,39 @@ def test_fifo_keeps_to_its_depth_whichever_way_it_is_filled(buffers: Buffers) ->
         assert buffers.irq.level
         buffers.RX.pop()
     assert not buffers.irq.level
+
+
+@pytest.mark.parametrize("name", ["irq", "poll"])
+def test_line_and_timer_are_driven_and_not_replaced(fixture: Fixture, name: str) -> None:
+    with pytest.raises(AttributeError, match=name):
+        setattr(fixture.nic, name, True)
+    assert isinstance(fixture.nic.irq, InterruptLine)
+
+
+def test_fields_of_an_array_are_those_of_each_register() -> None:
+    class Lanes(RegisterDevice):
+        LANES = RegisterArray(0, RW, "Lanes.", dimensions=((2, 4),), fields=Control)
+
+    lanes = Lanes()
+    lanes.fields.LANES[1].MODE = 5
+    assert (lanes.LANES, lanes.fields.LANES[1].MODE) == ([0, 0x50], 5)
+    assert lanes.read(4, 4) == 0x50
+
+
+@pytest.mark.parametrize("name", ["name", "memory", "reset", "services", "clock"])
+def test_name_that_every_device_has_already_is_refused(name: str) -> None:
+    with pytest.raises(TypeError, match=name):
+        type("Named", (RegisterDevice,), {name: State(int)})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Register(0, RW, "A word."), Register(2, RW, "A half.", width=2)),
+        (Window(0, 8, RW, "Bytes."), Window(4, 8, RW, "Bytes.")),
+        (Register(0, RW, "A long one.", width=8), Fifo(4, RW, "Its half.")),
+    ],
+)
+def test_two_at_one_place_are_refused(one: object, other: object) -> None:
+    with pytest.raises(TypeError, match=r"FIRST.*SECOND"):
+        type("Crowded", (RegisterDevice,), {"FIRST": one, "SECOND": other})()

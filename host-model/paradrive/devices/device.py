@@ -84,6 +84,12 @@ class Device:
             # What it saves besides its base does, the base's faster way would miss.
             cls.capture = Device.capture_by_load  # type: ignore[method-assign]
         declarations = declare(cls)
+        for name in declarations:
+            inherited = (vars(base).get(name) for base in Device.__mro__)
+            if name in _HOST_ATTRIBUTES - {"interrupt"} or any(
+                one is not None and not isinstance(one, Declaration) for one in inherited
+            ):
+                raise TypeError(f"{cls.__name__}: {name} means something else in every device")
         interrupts = [one for one in declarations.values() if isinstance(one, Interrupt)]
         if len(interrupts) > 1 and declarations.get("interrupt") is Device.interrupt:
             interrupts.remove(declarations.pop("interrupt"))  # type: ignore[arg-type]

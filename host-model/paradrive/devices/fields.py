@@ -85,14 +85,16 @@ def describe(fields: FieldNames | None, value: int) -> str:
 class RegisterFields:
     """The fields of one register of a device, to read and to set by name; a bit is 0 or 1."""
 
-    __slots__ = ("_device", "_masks", "_register")
+    __slots__ = ("_masks", "_register", "_values")
 
-    _device: Device
-    _register: str
+    #: Where the value is: the attributes of the device, or the values of an array.
+    _values: Any
+    #: By which key it is there.
+    _register: str | int
     _masks: dict[str, int]
 
-    def __init__(self, device: Device, register: str, masks: dict[str, int]) -> None:
-        object.__setattr__(self, "_device", device)
+    def __init__(self, values: Any, register: str | int, masks: dict[str, int]) -> None:
+        object.__setattr__(self, "_values", values)
         object.__setattr__(self, "_register", register)
         object.__setattr__(self, "_masks", masks)
 
@@ -107,16 +109,23 @@ class RegisterFields:
 
     def __getattr__(self, name: str) -> int:
         mask = self._mask(name)
-        value: int = getattr(self._device, self._register)
-        return (value & mask) >> _shift(mask)
+        return (self._value() & mask) >> _shift(mask)
+
+    def _value(self) -> int:
+        place = self._register
+        value: int = self._values[place] if isinstance(place, int) else getattr(self._values, place)
+        return value
 
     def __setattr__(self, name: str, field: int) -> None:
         mask = self._mask(name)
         shifted = int(field) << _shift(mask)
         if shifted & ~mask:
             raise ValueError(f"{self._register}.{name} cannot be {field:#x}")
-        value = getattr(self._device, self._register) & ~mask | shifted
-        setattr(self._device, self._register, value)
+        value = self._value() & ~mask | shifted
+        if isinstance(self._register, int):
+            self._values[self._register] = value
+        else:
+            setattr(self._values, self._register, value)
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={getattr(self, name):#x}" for name in self._masks)
@@ -124,16 +133,22 @@ class RegisterFields:
 
 
 class DeviceFields:
-    """The registers of a device that have fields: ``device.fields.CONTROL.MODE``."""
+    """The registers of a device that have fields: ``device.fields.CONTROL.MODE``.
+
+    Those of an array are a list: ``device.fields.LANES[1].MODE``.
+    """
 
     __slots__ = ("_device",)
 
     def __init__(self, device: Device) -> None:
         self._device = device
 
-    def __getattr__(self, register: str) -> RegisterFields:
+    def __getattr__(self, register: str) -> Any:
         declared: Any = self._device.declarations.get(register)
         masks = names_of(getattr(declared, "fields", None))
         if not masks:
             raise AttributeError(f"{self._device.name} has no register {register} with fields")
+        values = getattr(self._device, register)
+        if isinstance(values, list):
+            return [RegisterFields(values, index, masks) for index in range(len(values))]
         return RegisterFields(self._device, register, masks)

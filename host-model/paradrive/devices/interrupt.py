@@ -66,6 +66,9 @@ class Interrupt(Declaration):
 
         def __get__(self, device: object | None, owner: type) -> Interrupt | InterruptLine: ...
 
+    def __set__(self, device: Device, value: object) -> None:
+        raise AttributeError(f"{device.name}: {self.name} is a line, to be driven by set() or pulse()")
+
     def level(self, method: Hook) -> Hook:
         """Let a method without parameters tell the level: anything that is true asserts the line."""
         return self.hook("level", method)

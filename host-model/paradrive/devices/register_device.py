@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from paradrive.devices.buffers import Window
@@ -40,6 +41,7 @@ class RegisterDevice(Device):
         cls.registers = tuple(sorted(registers, key=lambda register: (str(register.region), register.offset)))
         cls.windows = tuple(one for one in cls.declarations.values() if isinstance(one, Window))
         cls._by_offset = {}
+        cls._refuse_overlapping_windows()
         if "regions" not in vars(cls):
             regions = [register.region for register in cls.registers]
             regions += [window.region for window in cls.windows]
@@ -77,7 +79,24 @@ class RegisterDevice(Device):
                         if taken is not register:
                             both = f"{register.name} and {taken.name}"
                             raise TypeError(f"{cls.__name__}: {both} are both at {offset + within:#x}")
+        for places in (readable, writable):
+            spans = sorted(
+                (str(region), offset, one)
+                for (region, offset), (one, _, behind) in places.items()
+                if not behind
+            )
+            for (region, offset, one), (other, start, following) in pairwise(spans):
+                if region == other and start < offset + one.width:
+                    both = f"{one.name} and {following.name}"
+                    raise TypeError(f"{cls.__name__}: {both} are both at {start:#x}")
         return readable, writable
+
+    @classmethod
+    def _refuse_overlapping_windows(cls) -> None:
+        spans = [(str(one.region), one.offset, one.offset + one.size, one.name) for one in cls.windows]
+        for (region, _, end, name), (other, start, _, following) in pairwise(sorted(spans)):
+            if region == other and start < end:
+                raise TypeError(f"{cls.__name__}: {name} and {following} are both at {start:#x}")
 
     def reader(self, offset: int, size: int, region: RegionKey = 0) -> Callable[[], int]:
         """Return the function that performs one read of the register here."""

@@ -104,6 +104,9 @@ class Timer(Declaration):
 
         def __get__(self, device: object | None, owner: type) -> Timer | RunningTimer: ...
 
+    def __set__(self, device: Device, value: object) -> None:
+        raise AttributeError(f"{device.name}: {self.name} is a timer, to be set by after(), at() or every()")
+
     def expires(self, method: Hook) -> Hook:
         """Let a method without parameters be called when the timer expires."""
         return self.hook("expires", method)
