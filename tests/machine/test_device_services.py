@@ -299,10 +299,19 @@ def test_change_of_what_a_device_does_not_declare_is_told(
     start: Callable[..., tuple[Machine, Engine]],
 ) -> None:
     machine, device = start("b .")
-    machine.snapshot()
+    snapshot = machine.snapshot()
+    device.set_by_the_host = 5  # type: ignore[attr-defined]
+    machine.run(10, reset_limit=0)
     assert machine.undeclared_changes() == []
-    device.forgotten = 5  # type: ignore[attr-defined]
-    assert machine.undeclared_changes() == [f"{PLACE}: forgotten"]
+    machine.call_at(machine.vcpu.instructions + 5, lambda: setattr(device, "forgotten", 5))
+    for _ in range(2):
+        machine.run(10, reset_limit=0)
+    (change,) = machine.undeclared_changes()
+    assert (change.path, change.name) == (PLACE, "forgotten")
+    assert "forgotten = State(int)" in str(change)
+    machine.restore(snapshot)
+    assert machine.undeclared_changes() == []
+    assert not {"forgotten", "set_by_the_host"} & vars(device).keys()
 
 
 def test_guest_that_stops_time_makes_no_progress(start: Callable[..., tuple[Machine, Engine]]) -> None:

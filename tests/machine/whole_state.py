@@ -57,7 +57,7 @@ _NOT_THE_GUESTS = {
     ("Machine", "printed"),
 }
 #: Attributes of every device: what the machine hands to it, and what it knows of attributes of its own.
-_NOT_A_DEVICES = {"services", "_undeclared"}
+_NOT_A_DEVICES = {"services", "_undeclared", "_size_without_undeclared"}
 _NO_STATE = (
     *(type, types.FunctionType, types.MethodType, types.BuiltinMethodType, types.ModuleType, partial),
     *(mmap, StateLayout, type(count())),

@@ -10,6 +10,7 @@ import pytest
 from paradrive.devices import RW, WO, Interrupt, Register, RegisterDevice, State, Timer
 from paradrive.devices.pvctl import ALL_FEATURES, Command, Event, Pvctl
 from paradrive.host.inputs import InputError
+from paradrive.machine import saved_machine
 from paradrive.machine.machine import Machine
 from paradrive.machine.outcome import ResetLimit
 from paradrive.testing.device_faults import DeviceFaults
@@ -309,9 +310,9 @@ def test_guest_cannot_be_saved_while_a_fault_delays_an_action(
     laboratory.delay(laboratory.copier, "START", 500)
     laboratory.run()
     with pytest.raises(InputError, match="copier@1000"):
-        laboratory.machine.save(str(tmp_path / "state"))
+        saved_machine.save(laboratory.machine, str(tmp_path / "state"))
     laboratory.run(1_000)
-    laboratory.machine.save(str(tmp_path / "state"))
+    saved_machine.save(laboratory.machine, str(tmp_path / "state"))
 
 
 def test_device_is_told_that_its_access_failed(start: Callable[[str], Laboratory]) -> None:

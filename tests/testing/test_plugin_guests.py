@@ -256,3 +256,64 @@ def test_device_that_cannot_be_imported_is_a_usage_error(run: Callable[..., pyte
     result = run("def test_it(): pass", "--paradrive-device=acme_absent:Widget")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*acme_absent:Widget*"])
+
+
+CARELESS = """
+from paradrive.devices import RegisterDevice
+
+class Careless(RegisterDevice):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+        self.seen = []
+
+class ByHand(Careless):
+    def save(self):
+        return super().save() | {"count": self.count}
+
+    def load(self, state):
+        super().load(state)
+        self.count = state["count"]
+
+def run_and(guest, action):
+    guest.machine.call_at(guest.machine.vcpu.instructions + 10, action)
+    guest.run_until(instructions=100)
+
+@pytest.mark.guest(models={"qemu,pvctl": Careless})
+class TestCareless:
+    def test_guest_changes(self, guest):
+        device = guest.device(Careless)
+        run_and(guest, lambda: device.seen.append(5))
+
+    def test_host_changes(self, guest):
+        device = guest.device(Careless)
+        assert device.seen == []
+        device.seen.append(5)
+
+    def test_other(self, guest):
+        assert guest.device(Careless).seen == []
+
+@pytest.mark.guest(models={"qemu,pvctl": ByHand})
+class TestByHand:
+    def test_guest_changes(self, guest):
+        device = guest.device(ByHand)
+        run_and(guest, lambda: device.seen.append(5))
+
+    def test_guest_changes_what_is_loaded(self, guest):
+        device = guest.device(ByHand)
+        assert device.seen == []
+        run_and(guest, lambda: setattr(device, "count", 5))
+
+    def test_other(self, guest):
+        assert guest.device(ByHand).count == 0
+"""
+
+
+def test_what_the_guest_changes_and_no_class_declares_is_an_error(
+    run: Callable[..., pytest.RunResult],
+) -> None:
+    result = run(CARELESS)
+    result.assert_outcomes(passed=6, errors=2)
+    result.stdout.fnmatch_lines(
+        [f"*pvctl@0: {model}.seen *seen = State(list)" for model in ("Careless", "ByHand")]
+    )

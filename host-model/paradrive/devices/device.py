@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
@@ -16,6 +15,7 @@ from paradrive.devices.guest_errors import GuestError, GuestErrorLog, ProtocolEr
 from paradrive.devices.interrupt import Interrupt, InterruptLine
 from paradrive.devices.services import Services, unattached
 from paradrive.devices.state import State as DeclaredState
+from paradrive.devices.undeclared import Undeclared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,8 +73,8 @@ class Device:
     _levels: ClassVar[tuple[Interrupt, ...]] = ()
     _level_methods: ClassVar[tuple[tuple[Callable[[Any], object], str], ...]] = ()
     _bounded: ClassVar[tuple[DeclaredState[Any], ...]] = ()
-    #: Whether a class brings back by itself what it does not declare.
-    _has_own_capture: ClassVar[bool] = False
+    #: Whether the class has its own ``load`` or ``capture``: what it does not declare, it brings back itself.
+    restores_itself: ClassVar[bool] = False
     #: The names of what levels depend on.
     _observed: ClassVar[frozenset[str]] = frozenset()
 
@@ -105,7 +105,7 @@ class Device:
         states = (one for one in declarations.values() if isinstance(one, DeclaredState))
         cls._bounded = tuple(state for state in states if state.is_bounded)
 
-        cls._has_own_capture = any(
+        cls.restores_itself = any(
             {"capture", "load"} & vars(base).keys() for base in cls.__mro__ if base is not Device
         )
 
@@ -126,7 +126,9 @@ class Device:
         self.accessors_changed: Callable[[], None] = lambda: None
         for declaration in self.declarations.values():
             declaration.create(self)
-        self._undeclared: dict[str, Any] = {}
+        self._undeclared: Undeclared | None = None
+        self._size_without_undeclared = -1
+        self._interceptors = {}
         if interrupt is not None:
             vars(self)["interrupt"] = interrupt
         self._is_settling = False
@@ -235,8 +237,6 @@ class Device:
         )
         if not acts and what not in (MEMORY_READ, MEMORY_WRITE):
             raise LookupError(f"{self.name} does nothing by the name of {what!r}")
-        if not self._interceptors:
-            self._interceptors = {}
         self._interceptors.setdefault(what, []).append(interceptor)
         self._interceptors_changed(what)
 
@@ -416,14 +416,15 @@ class Device:
         It does what ``load`` of ``save`` does. A device may have a faster way, as nothing has to be checked:
         each test begins with it. A class that has its own ``load`` does not inherit that of its base.
         """
-        self._undeclared = {name: _kept(vars(self)[name]) for name in self._undeclared_names()}
+        undeclared = self._undeclared = Undeclared(self)
         variable = (one for one in self.declarations.values() if not one.is_constant)
         reverts = [revert for one in variable if (revert := one.capture(self)) is not None]
         levels = [(vars(self)[one.name], vars(self)[one.name].level) for one in self._levels]
 
         def revert_all() -> None:
-            for name in self.undeclared_changes():
-                self._bring_back(name)
+            if not self.restores_itself:
+                for name in undeclared.changes():
+                    undeclared.bring_back(name)
             self._is_settling = True
             for revert in reverts:
                 revert()
@@ -434,35 +435,25 @@ class Device:
 
         return revert_all
 
+    def undeclared_names(self) -> set[str]:
+        """Return the names of the attributes that the class does not declare."""
+        if len(vars(self)) == self._size_without_undeclared:
+            return set()
+        names = vars(self).keys() - self.declarations.keys() - _HOST_ATTRIBUTES
+        self._size_without_undeclared = len(vars(self)) - len(names)
+        return names
+
     def undeclared_changes(self) -> list[str]:
         """Return the names of attributes, not declared, that have changed since `capture`.
 
-        A restore knows nothing of them: what one run leaves in them, the next one finds. It can bring back
-        numbers, texts and containers of these, but no other objects; these count as changed when
-        another one has taken their place.
+        A class that has its own ``load`` or ``capture`` brings them back by itself, or not. Of the others
+        a restore does it, as far as it can tell: numbers, texts, containers, objects of its author.
         """
-        if self._has_own_capture:
-            return []
-        kept = self._undeclared
-        names = self._undeclared_names()
-        changed = [
-            name for name in names if name not in kept or not _is_as_kept(vars(self)[name], kept[name])
-        ]
-        return changed + [name for name in kept if name not in names]
-
-    def _undeclared_names(self) -> set[str]:
-        if self._has_own_capture:
-            return set()
-        return vars(self).keys() - self.declarations.keys() - _HOST_ATTRIBUTES
-
-    def _bring_back(self, name: str) -> None:
-        if name in self._undeclared:
-            vars(self)[name] = _kept(self._undeclared[name])
-        else:
-            del vars(self)[name]
+        return [] if self._undeclared is None else self._undeclared.changes()
 
     def capture_by_load(self) -> Callable[[], None]:
         """Return what brings the device back by ``load``."""
+        self._undeclared = Undeclared(self)
         return partial(self.load, self.save())
 
     def destroy(self) -> None:
@@ -476,28 +467,16 @@ _HOST_ATTRIBUTES = frozenset(
     (
         *("name", "guest_errors", "services", "byte_order", "interrupt", "deferred", "wires"),
         "accessors_changed",
-        *("_is_settling", "_undeclared", "_readable", "_writable", "_interceptors"),
+        *(
+            "_is_settling",
+            "_undeclared",
+            "_size_without_undeclared",
+            "_readable",
+            "_writable",
+            "_interceptors",
+        ),
     )
 )
-_CONTAINERS = (list, dict, set, deque, bytearray)
-
-
-def _kept(value: Any) -> Any:
-    """Return a copy of what may change by itself; of other objects, the object."""
-    return deepcopy(value) if isinstance(value, _CONTAINERS) and _is_plain(value) else value
-
-
-def _is_plain(value: Any) -> bool:
-    """Tell whether a container holds nothing but numbers, texts and such containers."""
-    if isinstance(value, dict):
-        return all(map(_is_plain, value.keys())) and all(map(_is_plain, value.values()))
-    if isinstance(value, list | set | deque | tuple):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, int | float | str | bytes | bytearray)
-
-
-def _is_as_kept(value: Any, kept: Any) -> bool:
-    return value is kept or (type(value) is type(kept) and _is_plain(kept) and bool(value == kept))
 
 
 def _byte_order(node: Node, default: ByteOrder) -> ByteOrder:

@@ -15,6 +15,7 @@ from paradrive.devices.bus import Bus
 from paradrive.devices.dma import Dma
 from paradrive.devices.ns16550 import Ns16550
 from paradrive.devices.pvctl import BootReason
+from paradrive.devices.undeclared import Undeclared, UndeclaredChange
 from paradrive.host.inputs import InputError
 from paradrive.host.printable import printable
 from paradrive.machine import boot
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Literal
 
+    from paradrive.devices.device import Device
     from paradrive.devicetree.node import DeviceTree
     from paradrive.machine.device_models import Model
     from paradrive.machine.elf_kernel import Kernel
@@ -94,6 +96,14 @@ class Machine(RunLoop):
             warn,
         )
         self.devices = populate(board, tree, wiring, configuration.models)
+        #: The project's own devices that do all by hand are known to bring all back.
+        self._watched = [
+            device
+            for device in self.devices.values()
+            if not (device.restores_itself and type(device).__module__.startswith("paradrive."))
+        ]
+        self._undeclared: list[Undeclared] = []
+        self._undeclared_changes: dict[Device, dict[str, None]] = {}
         #: All UARTs by the paths of their nodes; what listens to one takes the place of its ``transmit``.
         self.serial_ports = {
             path: device for path, device in self.devices.items() if isinstance(device, Ns16550)
@@ -171,6 +181,7 @@ class Machine(RunLoop):
             assert self._last_snapshot is not None
             self.vcpu.stored_pages.update(differing_pages(snapshot, self._last_snapshot))
             self._last_snapshot = snapshot
+        self._undeclared_changes.clear()
         for device in self.devices.values():
             device.drop_deferred()
         self.clock.clear()
@@ -179,10 +190,23 @@ class Machine(RunLoop):
             revert()
         self.progress = snapshot.progress
 
-    def undeclared_changes(self) -> list[str]:
-        """Return what devices have changed since the snapshot without declaring it, as "node: attribute"."""
+    def run_begins(self) -> None:
+        """Take note of what devices hold without declaring it."""
+        self._undeclared = [Undeclared(device) for device in self._watched]
+
+    def run_ended(self) -> None:
+        """Take note of what the guest has changed of that."""
+        for device, undeclared in zip(self._watched, self._undeclared, strict=True):
+            if changes := undeclared.changes():
+                self._undeclared_changes.setdefault(device, {}).update(dict.fromkeys(changes))
+
+    def undeclared_changes(self) -> list[UndeclaredChange]:
+        """Return what devices have changed in runs since the last restore without declaring it."""
+        paths = {device: path for path, device in self.devices.items()}
         return [
-            f"{path}: {name}" for path, device in self.devices.items() for name in device.undeclared_changes()
+            UndeclaredChange(paths[device], device, name, device.restores_itself)
+            for device, names in self._undeclared_changes.items()
+            for name in names
         ]
 
     def write_memory(self, address: int, data: bytes) -> bool:

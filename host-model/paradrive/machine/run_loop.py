@@ -202,6 +202,14 @@ class RunLoop(abc.ABC):
 
     # The run loop
 
+    @abc.abstractmethod
+    def run_begins(self) -> None:
+        """Take note that a run begins."""
+
+    @abc.abstractmethod
+    def run_ended(self) -> None:
+        """Take note that a run has ended."""
+
     def run(
         self,
         budget: int,
@@ -223,6 +231,7 @@ class RunLoop(abc.ABC):
         self._outcome = None
         self._on_panic, self._ends_idle = on_panic, until_idle
         self._note_activity()
+        self.run_begins()
         while self._outcome is None:
             if self._reset_is_due():
                 by_host = self._reset_requested is BootReason.HOST_RESET
@@ -244,6 +253,7 @@ class RunLoop(abc.ABC):
             self._handle(self.vcpu.run(min(remaining, self._uninterrupted())), host if attended else None)
             cost = EVENT_COST * (self.clock.events_run - events)
             self._charges += max(cost - (self.vcpu.instructions - executed), 0)
+        self.run_ended()
         return self._outcome
 
     def _keep_appointment(self) -> None:

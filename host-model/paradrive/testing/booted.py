@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from paradrive.devices.bus import MmioAccess
+    from paradrive.devices.undeclared import UndeclaredChange
     from paradrive.guest.source_lines import SourceLine
     from paradrive.guest.symbols import Symbols
     from paradrive.machine.device_models import Model
@@ -169,6 +170,20 @@ class BootedGuest(FaultInjection):
         self._modules, self._changed_modules = self._modules_at_boot, []
         self._unstripped = self._unstripped_at_boot
         self._new_console()
+
+    def undeclared_changes(self) -> list[UndeclaredChange]:
+        """Return what devices have changed in runs since the last restore without declaring it.
+
+        It restores the guest where a class says that it brings back by itself what it does not declare.
+        """
+        changes = self.machine.undeclared_changes()
+        if any(change.may_be_restored for change in changes):
+            self.restore()
+        return [
+            change
+            for change in changes
+            if not change.may_be_restored or change.name in change.device.undeclared_changes()
+        ]
 
     def reset(self, reason: BootReason = BootReason.HOST_RESET) -> None:
         """Reset the machine, and let the guest boot until its agent answers; AgentError if it does not.
