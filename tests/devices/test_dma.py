@@ -45,7 +45,7 @@ class Fuzzed:
                     source.choice((0, first, first + 16)),
                     source.choice((PAGE, 0x2800, 1 << 40)),
                 )
-                for _ in range(source.randrange(3))
+                for _ in range(source.choice((0, 1, 3)))
             ]
         self.dma = Dma(bus, lambda address, size: self.written.append((address, size)), self.ranges)
 
@@ -88,11 +88,11 @@ class Fuzzed:
             self.contents |= zip(places, data, strict=True)
 
 
-@settings(derandomize=True, deadline=None, database=None, max_examples=100)
+@settings(derandomize=True, deadline=None, database=None, max_examples=40)
 @given(seed=st.integers(0, 1 << 32))
 def test_dma_reaches_the_ram_that_its_ranges_say_and_nothing_else(seed: int) -> None:
     fuzzed = Fuzzed(random.Random(seed))
-    for _ in range(10):
+    for _ in range(20):
         fuzzed.access()
 
 
