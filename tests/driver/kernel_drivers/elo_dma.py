@@ -34,7 +34,7 @@ class EloDma(RegisterDevice):
 
 
 class EloChannel(RegisterDevice):
-    """A channel; it copies a byte in a nanosecond."""
+    """A channel; slow enough for requests to queue up behind one another."""
 
     compatible = ("fsl,eloplus-dma-channel",)
     irq = Interrupt()
@@ -60,7 +60,7 @@ class EloChannel(RegisterDevice):
         source, target, _, size = unpack(">QQQI4x", self.memory.read(self.CDAR & ~0x1F, 32))
         if not size or not self.memory.write(target & ADDRESS, self.memory.read(source & ADDRESS, size)):
             self.SR |= Status.ERROR
-        self.copied.after(size)
+        self.copied.after(100 * size)
 
     @copied.expires
     def _next(self) -> None:
