@@ -125,3 +125,15 @@ def test_piece_of_no_size_is_passed_over() -> None:
     assert (dma.read(8, 2), dma.read(16, 2)) == (b"ab", b"cd")
     assert dma.gather([(8, 2), (0, 0), (16, 2)]) == b"abcd"
     assert dma.guest_errors.count == 0
+
+
+def test_of_ranges_that_overlap_the_first_counts_whatever_was_reached_before() -> None:
+    bus = Bus()
+    bus.map_memory(Ram(0, 2 * PAGE))
+    dma = Dma(bus, lambda address, size: None, [DmaRange(0x10, PAGE, 0x10), DmaRange(0, 0, PAGE)])
+    assert dma.write(0x18, b"first")
+    assert dma.write(0x40, b"second")
+    assert dma.read(0x18, 5) == b"first"
+    assert dma.read(0x0C, 8) == bytes(8)
+    assert dma.write(0x00, b"below")
+    assert dma.read(0x18, 5) == b"first"
