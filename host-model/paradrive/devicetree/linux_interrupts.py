@@ -155,17 +155,18 @@ def _resolve(specifier: Specifier, unit: tuple[int, ...]) -> Specifier | NoInter
         if not has_map:
             at = find_interrupt_parent(at)
             continue
+        mask = at.cells("interrupt-map-mask") or (0xFFFF_FFFF,) * len(key)
         match = None
         for row in _map(at, len(key)):
             rows += 1
             if rows > _MAX_ROWS:
                 return NoInterrupt(f"its interrupt is looked for in more than {_MAX_ROWS} rows of maps")
-            if row.matches(key):
+            if row.matches(key, mask):
                 match = row
                 break
         if match is None:
             return NoInterrupt(f"the interrupt-map of {at.path} does not have this interrupt")
-        specifier, key = match.specifier, match.key
+        specifier, key = match.follow()
         if specifier.controller is at:
             return specifier
         at = specifier.controller
@@ -179,37 +180,50 @@ def _address_cells(node: Node) -> int:
 
 
 class _Row(NamedTuple):
-    """A row of an interrupt-map (2.4.3): what it is for, where that leads, and the key there."""
+    """A row of an interrupt-map (2.4.3): what it is for, and where that leads.
+
+    ``key`` are the bytes of what to look for there: ``unit`` cells of an address, and a specifier.
+    """
 
     child: tuple[int, ...]
-    mask: tuple[int, ...]
-    specifier: Specifier
-    key: tuple[int, ...]
+    controller: Node
+    unit: int
+    key: bytes
 
-    def matches(self, key: tuple[int, ...]) -> bool:
+    def matches(self, key: tuple[int, ...], mask: tuple[int, ...]) -> bool:
         """Tell whether the row is for ``key``; one that leads to a disabled node is for nothing."""
-        differs = any((a ^ b) & bits for a, b, bits in zip(self.child, key, self.mask, strict=False))
-        return not differs and self.specifier.controller.is_available
+        differs = any((a ^ b) & bits for a, b, bits in zip(self.child, key, mask, strict=False))
+        return not differs and self.controller.is_available
+
+    def follow(self) -> tuple[Specifier, tuple[int, ...]]:
+        """Return where the row leads, and the key there."""
+        key = struct.unpack(f">{len(self.key) // CELL}I", self.key)
+        return Specifier(self.controller, key[self.unit :]), key
 
 
 def _map(nexus: Node, width: int) -> Iterator[_Row]:
     """Yield the rows of an interrupt-map whose keys have ``width`` cells, up to one that is malformed."""
-    cells = nexus.properties["interrupt-map"]
-    mask = nexus.cells("interrupt-map-mask") or (0xFFFF_FFFF,) * width
-    count, position = len(cells) // CELL, 0
-    while count - position > width + 1:
-        *child, phandle = struct.unpack_from(f">{width + 1}I", cells, position * CELL)
-        position += width + 1
-        parent = nexus.tree.by_phandle(phandle)
-        own = parent.read_u32("#interrupt-cells") if parent is not None else None
-        if parent is None or own is None:
+    contents = nexus.properties["interrupt-map"]
+    child_and_phandle = struct.Struct(f">{width + 1}I")
+    parents: dict[int, tuple[Node, int, int]] = {}
+    end, position = len(contents) // CELL * CELL, 0
+    while end - position > child_and_phandle.size:
+        *child, phandle = child_and_phandle.unpack_from(contents, position)
+        position += child_and_phandle.size
+        if phandle not in parents:
+            parent = nexus.tree.by_phandle(phandle)
+            own = parent.read_u32("#interrupt-cells") if parent is not None else None
+            if parent is None or own is None:
+                return
+            unit = parent.read_u32("#address-cells") or 0
+            if unit + own > _MAX_CELLS:
+                return
+            parents[phandle] = parent, unit, CELL * (unit + own)
+        controller, unit, size = parents[phandle]
+        if position + size > end:
             return
-        unit = parent.read_u32("#address-cells") or 0
-        if unit + own > _MAX_CELLS or position + unit + own > count:
-            return
-        key = struct.unpack_from(f">{unit + own}I", cells, position * CELL)
-        position += unit + own
-        yield _Row(tuple(child), mask, Specifier(parent, key[unit:]), key)
+        yield _Row(tuple(child), controller, unit, contents[position : position + size])
+        position += size
 
 
 def _unit(node: Node) -> tuple[int, ...]:
