@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from paradrive.devicetree.linux_address import Resource, Untranslatable, resources, translate, windows
+from paradrive.devicetree.linux_address import (
+    Resource,
+    Untranslatable,
+    regions,
+    resources,
+    translate,
+    windows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,3 +124,11 @@ def test_of_address_resource_bounds_refuses_what_wraps_and_keeps_what_is_empty(
 def test_windows_are_what_the_ranges_of_a_bus_pass_on(make_tree: TreeOf) -> None:
     tree = make_tree(f"{ROOT} {BUS};")
     assert windows(tree.root.children[0]) == [Resource(0xF_0000_0000, 0xF_0000_FFFF)]
+
+
+def test_a_node_is_looked_for_in_a_bounded_number_of_rows(make_tree: TreeOf) -> None:
+    rows = "<0x1000 0x0 0x1>, " * 1500
+    device = "d { reg = <0x0 0x1>, <0x0 0x1>; };"
+    tree = make_tree(f"bus {{ #address-cells = <1>; ranges = {rows} <0x0 0x5000 0x1000>; {device} }};")
+    # The second entry is beyond what may be looked at.
+    assert regions(first_child(tree), 2) == [(0x5000, 1)]

@@ -26,8 +26,8 @@ _MAX_ADDRESS_CELLS = 4
 _MEMORY, _TYPE_BITS = 0x200, 0x1F00
 
 
-#: Rows of one ``ranges``; more would only make a hostile tree slow to read, and are an error. As each row of
-#: ``dma-ranges`` may cut each of the bus below into pieces, there are fewer of them.
+#: Rows of ``ranges`` that are looked at for one node, and rows of one ``dma-ranges``, each of which may cut
+#: each of the bus below into pieces. More would only make a hostile tree slow to read, and are an error.
 _MAX_ROWS, _MAX_DMA_ROWS = 2048, 64
 
 
@@ -103,9 +103,10 @@ def regions(node: Node, limit: int) -> list[Region]:
         return []
     _checked(node.parent)
     found: list[Region] = []
+    budget = iter(range(_MAX_ROWS))
     try:
         for address, size in islice(entries(node), limit):
-            found.append(Region(translate(node, address), size))
+            found.append(Region(on_bus(node.parent, address, budget), size))
     except Untranslatable:
         if not found:
             raise
@@ -183,14 +184,18 @@ def translate(node: Node, address: Sequence[int]) -> int:
     return on_bus(node.parent, address)
 
 
-def on_bus(bus_node: Node, address: Sequence[int]) -> int:
-    """Return the physical address of one on a bus; raises Untranslatable."""
+def on_bus(bus_node: Node, address: Sequence[int], budget: Iterator[int] | None = None) -> int:
+    """Return the physical address of one on a bus; raises Untranslatable.
+
+    ``budget`` has an item for each row of ``ranges`` that may be looked at.
+    """
+    budget = iter(range(_MAX_ROWS)) if budget is None else budget
     parent = bus_node
     bus = _checked(parent)
     address = address[: bus.address_cells]
     while parent.parent is not None:
         upper = _checked(parent.parent)
-        address = _up(parent, bus, upper, address)
+        address = _up(parent, bus, upper, address, budget)
         parent, bus = parent.parent, upper
     number = number_of(address)
     if number == _BAD:
@@ -217,8 +222,10 @@ def dma_ranges(node: Node) -> list[DmaRange]:
             own, upper = _checked(bus), _checked(bus.parent)
             above = [
                 DmaRange(number_of(row.address[own.flags :]), number_of(row.above[upper.flags :]), row.size)
-                for row in _ranges(bus, own, upper, "dma-ranges", _MAX_DMA_ROWS)
+                for row in islice(_ranges(bus, own, upper, "dma-ranges"), _MAX_DMA_ROWS + 1)
             ]
+            if len(above) > _MAX_DMA_ROWS:
+                raise Untranslatable(bus, f"dma-ranges has more than {_MAX_DMA_ROWS} rows")
             pieces = (piece for lower in found for row in above for piece in _through(lower, row))
             found = list(islice(pieces, _MAX_DMA_ROWS))
         bus = bus.parent
@@ -251,7 +258,7 @@ def _bus(node: Node) -> _Bus:
     return _Bus(address_cells, size_cells, int(address_cells == 3), is_isa=False)
 
 
-def _up(node: Node, bus: _Bus, upper: _Bus, address: Sequence[int]) -> Sequence[int]:
+def _up(node: Node, bus: _Bus, upper: _Bus, address: Sequence[int], budget: Iterator[int]) -> Sequence[int]:
     """Return an address on the bus ``node`` as one on the bus above (of_translate_one)."""
     if "ranges" not in node.properties:
         raise Untranslatable(node, "has no ranges, so nothing above reaches what is on it")
@@ -259,20 +266,18 @@ def _up(node: Node, bus: _Bus, upper: _Bus, address: Sequence[int]) -> Sequence[
         flags = address[: upper.flags]
         return _add([*flags, *[0] * (upper.address_cells - len(flags))], number_of(address), upper)
     for row in _ranges(node, bus, upper):
+        if next(budget, None) is None:
+            raise Untranslatable(node, f"its address is looked for in more than {_MAX_ROWS} rows of ranges")
         offset = _offset(bus, row, address)
         if offset is not None:
             return _add(row.above, offset, upper)
     raise Untranslatable(node, f"its ranges do not contain {number_of(address):#x}")
 
 
-def _ranges(
-    node: Node, bus: _Bus, upper: _Bus, name: str = "ranges", limit: int = _MAX_ROWS
-) -> Iterator[_Range]:
+def _ranges(node: Node, bus: _Bus, upper: _Bus, name: str = "ranges") -> Iterator[_Range]:
     """Yield the rows of the ``ranges`` of a bus, which is on the bus ``upper``."""
     below, above = bus.address_cells, bus.address_cells + upper.address_cells
-    for number, row in enumerate(rows(node.cells(name), above + bus.size_cells)):
-        if number == limit:
-            raise Untranslatable(node, f"{name} has more than {limit} rows")
+    for row in rows(node.cells(name), above + bus.size_cells):
         yield _Range(row[:below], row[below:above], number_of(row[above:]))
 
 
