@@ -14,10 +14,12 @@ import struct
 import sys
 import tempfile
 import traceback
+from collections import deque
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from paradrive.devices import RW, Fifo, Interrupt, Register, RegisterDevice, State, Timer, Window
 from paradrive.devicetree.node import DeviceTree
 from paradrive.host.inputs import InputError
 from paradrive.machine import saved_machine, state_file
@@ -61,6 +63,49 @@ _STRANGE: tuple[object, ...] = (
 )
 
 
+class Job(NamedTuple):
+    """What the device is yet to do."""
+
+    address: int
+    data: bytes
+
+
+class Holder(RegisterDevice):
+    """A device with state of every kind, that writes to guest memory from time to time."""
+
+    irq = Interrupt()
+    tick = Timer()
+    jobs = State(deque, of=Job, limit=8)
+    disk = State(bytearray, limit=1 << 12, default=bytearray(b"disk" * 64))
+    name_of = State(dict, limit=8, default={1: "one", 2: "two"})
+    seen = State(set, limit=8, default={1, 2})
+    total = State(int, limit=1 << 16)
+    LEVEL = Register(0x0, RW, "Whether the interrupt is raised.")
+    INPUT = Fifo(0x4, RW, "Values.", depth=4)
+    TABLE = Window(0x100, 64, RW, "Bytes.")
+
+    @irq.level
+    def _is_raised(self) -> bool:
+        return bool(self.LEVEL and self.seen)
+
+    @LEVEL.after_write
+    def _begin(self, value: int) -> None:
+        self.jobs.append(Job(value, bytes(self.TABLE)))
+        self.tick.every(value % 100)
+
+    @tick.expires
+    def _work(self) -> None:
+        self.total = (self.total + len(self.disk)) % (1 << 16)
+        if self.jobs:
+            job = self.jobs.popleft()
+            self.memory.write(job.address, job.data + self.disk[:64])
+            self.jobs.append(Job(job.address + self.total, job.data[1:] + b"x"))
+
+
+#: It takes the place of the device that all guests have and none of these needs.
+_MODELS = {"fsl,mpc8544-guts": Holder}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Load ``--count`` files and return the exit status: 0 if all was as it should be, else 1."""
     parser = OneLineParser(prog="fuzz_state", description="Load damaged and forged saved machines.")
@@ -92,9 +137,14 @@ def save_tiny_guest(path: Path) -> bytes:
             parse_kernel(_ELF_HEADER + _PROGRAM_HEADER + _PROGRAM, "tiny guest"),
             memory_size=MEMORY_SIZE,
             engine="reference",
+            models=_MODELS,
         ),
         lambda byte: None,
     )
+    (holder,) = (device for device in machine.devices.values() if isinstance(device, Holder))
+    holder.write(0x100, 4, 0x1234_5678)
+    holder.write(0x0, 4, 0x3003)
+    holder.write(0x4, 4, 7)
     machine.run(BEFORE, reset_limit=0)
     saved_machine.save(machine, str(path))
     machine.destroy()
@@ -118,7 +168,7 @@ def check(saved: bytes, seed: int, path: Path) -> None:
 def is_refused(path: Path) -> bool:
     """Tell whether a file is refused, in one line."""
     try:
-        saved_machine.load(str(path), lambda byte: None, engine="reference").destroy()
+        saved_machine.load(str(path), lambda byte: None, engine="reference", models=_MODELS).destroy()
     except InputError as error:
         assert len(str(error).splitlines()) == 1, f"not one line: {error!r}"
         return True
@@ -132,7 +182,7 @@ def end_of(path: Path, engine: Literal["compiled", "reference"], random: Random)
     """
     sent = bytearray()
     try:
-        machine = saved_machine.load(str(path), sent.append, engine=engine)
+        machine = saved_machine.load(str(path), sent.append, engine=engine, models=_MODELS)
     except InputError as error:
         assert len(str(error).splitlines()) == 1, f"not one line: {error!r}"
         return str(error)
