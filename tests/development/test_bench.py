@@ -16,7 +16,18 @@ from paradrive.guest.agent_protocol import Answer, encode
 from paradrive.host.user_cache import cache_directory
 from paradrive_dev.agreement.variants import variants
 from paradrive_dev.bench import __main__ as command
-from paradrive_dev.bench import boot, compute, engine, examples, lint, mmio, process, restart, snapshot
+from paradrive_dev.bench import (
+    boot,
+    compute,
+    engine,
+    examples,
+    lint,
+    mmio,
+    process,
+    restart,
+    snapshot,
+    virtio,
+)
 from paradrive_dev.bench.emulators import qemu
 from paradrive_dev.bench.figures import FIGURES, Figure, write_figures
 from paradrive_dev.bench.process import (
@@ -42,6 +53,8 @@ BOUNDS = {
     "mmio.write_us": (0.3, 0.15),
     "dma.write_us": (1.0, 0.5),
     "examples.doorbell_lines": (15, 10),
+    "virtio.rng_mib_s.ratio": (0.3, 1.0),
+    "virtio.blk_mib_s.ratio": (0.3, 1.0),
     "engine.build_s": (5.0, None),
     "engine.load_s": (0.1, None),
     "snapshot.restore_ms": (0.5, 0.1),
@@ -75,6 +88,9 @@ def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     # So little work may well take no longer than the start, on a busy machine.
     monkeypatch.setattr(compute, "median_difference", lambda longer, shorter: median_seconds(longer))
     monkeypatch.setattr(mmio, "ACCESSES", 1000)
+    few = {name: (device, 2) for name, (device, _) in virtio.STREAMS.items()}
+    monkeypatch.setattr(virtio, "STREAMS", few)
+    monkeypatch.setattr(virtio, "median_difference", lambda longer, shorter: median_seconds(longer))
     monkeypatch.setattr(restart, "TESTS", 1)
     monkeypatch.setattr(restart, "SESSION_TESTS", 1)
     monkeypatch.setattr(restart, "median_difference", lambda longer, shorter: median_seconds(longer))

@@ -367,22 +367,22 @@ def offer_more_than_there_are(driver: Driver) -> None:
 
 
 def be_outside_ram(driver: Driver) -> None:
-    driver.chain(0, 0, [(RAM_SIZE - 1, 2, False)])
+    driver.chain(0, 0, [(RAM_SIZE - 1, 2, False), (BUFFERS, 0x100, True)])
     driver.offer(0, 0)
 
 
 def be_at_the_end_of_all_addresses(driver: Driver) -> None:
-    driver.chain(0, 0, [((1 << 64) - 1, 2, False)])
+    driver.chain(0, 0, [(BUFFERS, 1, False), (BUFFERS, 0x100, True), ((1 << 64) - 1, 2, True)])
     driver.offer(0, 0)
 
 
 def be_huge(driver: Driver) -> None:
-    driver.chain(0, 0, [(0, RAM_SIZE, True)] * 5)
+    driver.chain(0, 0, [(BUFFERS, 1, False), *[(0, RAM_SIZE, True)] * 5])
     driver.offer(0, 0)
 
 
 def read_behind_what_is_written(driver: Driver) -> None:
-    driver.chain(0, 0, [(BUFFERS, 1, True), (BUFFERS, 1, False)])
+    driver.chain(0, 0, [(BUFFERS, 1, False), (BUFFERS, 0x100, True), (BUFFERS, 1, False)])
     driver.offer(0, 0)
 
 
@@ -397,27 +397,33 @@ def be_empty(driver: Driver) -> None:
     driver.offer(0, 0)
 
 
+#: A request, as the descriptors of a table.
+ASK, ANSWER = (BUFFERS, 1, NEXT, 1), (BUFFERS, 0x100, WRITE, 0)
+
+
 def table(driver: Driver, *descriptors: tuple[int, int, int, int], size: int | None = None) -> None:
+    """Offer a chain that is a table."""
     data = b"".join(pack("<QIHH", *descriptor) for descriptor in descriptors)
-    driver.memory.write(BUFFERS, data)
-    driver.describe(0, 0, BUFFERS, len(data) if size is None else size, INDIRECT, 0)
+    driver.memory.write(BUFFERS + 0x1000, data)
+    driver.describe(0, 0, BUFFERS + 0x1000, len(data) if size is None else size, INDIRECT, 0)
     driver.offer(0, 0)
 
 
 def nest_tables(driver: Driver) -> None:
-    table(driver, (BUFFERS, 16, INDIRECT, 0))
+    driver.memory.write(BUFFERS + 0x2000, pack("<QIHH", *ASK) + pack("<QIHH", *ANSWER))
+    table(driver, ASK, (BUFFERS, 0x100, WRITE | INDIRECT, 0))
 
 
 def have_a_table_that_loops(driver: Driver) -> None:
-    table(driver, (BUFFERS, 1, NEXT, 1), (BUFFERS, 1, NEXT, 0))
+    table(driver, ASK, (BUFFERS, 1, NEXT, 0))
 
 
 def have_a_table_that_leads_out(driver: Driver) -> None:
-    table(driver, (BUFFERS, 1, NEXT, 1))
+    table(driver, ASK, ANSWER, size=16)
 
 
 def have_an_odd_table(driver: Driver) -> None:
-    table(driver, (BUFFERS, 1, 0, 0), size=15)
+    table(driver, ASK, ANSWER, size=33)
 
 
 def have_an_empty_table(driver: Driver) -> None:
@@ -425,17 +431,25 @@ def have_an_empty_table(driver: Driver) -> None:
 
 
 def have_a_table_outside_ram(driver: Driver) -> None:
-    driver.describe(0, 0, RAM_SIZE - 8, 16, INDIRECT, 0)
+    driver.memory.write(RAM_SIZE - 16, pack("<QIHH", BUFFERS, 1, NEXT, 1))
+    driver.describe(0, 0, RAM_SIZE - 16, 32, INDIRECT, 0)
     driver.offer(0, 0)
 
 
 def have_a_table_larger_than_the_queue(driver: Driver) -> None:
-    table(driver, *[(BUFFERS, 0, NEXT, place + 1) for place in range(8)], (BUFFERS, 0, 0, 0))
+    table(driver, ASK, ANSWER, *[(0, 0, 0, 0)] * driver.size)
+
+
+def be_longer_than_the_queue(driver: Driver) -> None:
+    table(driver, *[(BUFFERS, 1, NEXT, place + 1) for place in range(driver.size - 1)], ANSWER)
+    driver.describe(0, 1, BUFFERS + 0x1000, 16 * driver.size, INDIRECT, 0)
+    driver.describe(0, 0, BUFFERS, 1, NEXT, 1)
 
 
 def go_on_behind_a_table(driver: Driver) -> None:
-    driver.describe(0, 0, BUFFERS, 16, INDIRECT | NEXT, 1)
-    driver.offer(0, 0)
+    table(driver, ASK, ANSWER)
+    driver.describe(0, 0, BUFFERS + 0x1000, 32, INDIRECT | NEXT, 1)
+    driver.describe(0, 1, BUFFERS, 0x100, WRITE, 0)
 
 
 @pytest.mark.parametrize(
@@ -458,6 +472,7 @@ def go_on_behind_a_table(driver: Driver) -> None:
         have_an_empty_table,
         have_a_table_outside_ram,
         have_a_table_larger_than_the_queue,
+        be_longer_than_the_queue,
         go_on_behind_a_table,
     ],
 )
@@ -485,10 +500,16 @@ def test_chain_that_the_device_has_already_is_not_offered_again(echo: Driver) ->
     assert echo.status & NEEDS_RESET
 
 
+def test_table_is_a_request(dice: Driver) -> None:
+    table(dice, ASK, ANSWER)
+    dice.notify()
+    assert [head for head, _ in dice.take_used()] == [0]
+
+
 def test_table_needs_the_feature() -> None:
     driver = Driver(Dice(), features=0)
     driver.probe()
-    table(driver, (BUFFERS, 1, 0, 0))
+    table(driver, ASK, ANSWER)
     driver.notify()
     assert driver.status & NEEDS_RESET
 

@@ -223,7 +223,8 @@ class Mpic(MpicRegisters):
 
     def _line_changed(self, number: int, level: bool) -> None:
         source = self._sources[number]
-        asserted = any(line.level for line in self._lines[number])
+        lines = self._lines[number]
+        asserted = level or (len(lines) > 1 and any(line.level for line in lines))
         if asserted == source.asserted:
             return
         source.asserted = asserted

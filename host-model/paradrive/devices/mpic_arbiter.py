@@ -137,6 +137,8 @@ class Arbiter:
 
     def _interrupting(self, cpu: int) -> Source | None:
         """Return the source that interrupts a CPU now: the best request, if it beats task and service."""
+        if not self._requested:
+            return None
         best, best_priority = None, self._task_priorities[cpu]
         if self.in_service[cpu]:
             best_priority = max(best_priority, self.in_service[cpu][-1][0])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from paradrive_dev.bench import boot, compute, engine, examples, lint, mmio, restart, snapshot
+from paradrive_dev.bench import boot, compute, engine, examples, lint, mmio, restart, snapshot, virtio
 from paradrive_dev.bench.emulators import require_qemu
 from paradrive_dev.bench.figures import table, write_figures
 from paradrive_dev.bench.process import BenchError
@@ -44,6 +44,7 @@ def measure(runs: int) -> dict[str, float]:
         **boot.measure(runs),
         **compute.measure(runs),
         **mmio.measure(runs),
+        **virtio.measure(runs),
         **examples.measure(),
         **engine.measure(runs),
         **snapshot.measure(runs),

@@ -9,6 +9,7 @@ from paradrive.devices.virtio.queue import InFlight, RingError
 
 if TYPE_CHECKING:
     from paradrive.devices.virtio.device import VirtioDevice
+    from paradrive.devices.virtio.split_ring import SplitRing
 
 
 class Chain:
@@ -20,10 +21,10 @@ class Chain:
     What the driver has made too short for its request ends in a device that needs a reset.
     """
 
-    __slots__ = ("_device", "_in_flight", "_place", "_written", "is_complete", "queue")
+    __slots__ = ("_device", "_in_flight", "_place", "_ring", "_written", "is_complete", "queue")
 
-    def __init__(self, device: VirtioDevice, in_flight: InFlight) -> None:
-        self._device, self._in_flight = device, in_flight
+    def __init__(self, device: VirtioDevice, in_flight: InFlight, ring: SplitRing | None = None) -> None:
+        self._device, self._in_flight, self._ring = device, in_flight, ring
         #: The number of the queue that it came from.
         self.queue = in_flight.queue
         self.is_complete = False
@@ -32,12 +33,12 @@ class Chain:
     @property
     def readable_size(self) -> int:
         """How many bytes there are to read in all."""
-        return sum(size for _, size in self._in_flight.readable)
+        return _size(self._in_flight.readable)
 
     @property
     def writable_size(self) -> int:
         """How many bytes of an answer there is room for in all."""
-        return sum(size for _, size in self._in_flight.writable)
+        return _size(self._in_flight.writable)
 
     @property
     def room(self) -> int:
@@ -50,13 +51,18 @@ class Chain:
             size = self.readable_size - self._place
         pieces = _part(self._in_flight.readable, self._place, size)
         self._place += size
-        return self._device.memory.gather(pieces)
+        memory = self._device.services.memory
+        return memory.read(*pieces[0]) if len(pieces) == 1 else memory.gather(pieces)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write the next bytes of the answer."""
         pieces = _part(self._in_flight.writable, self._written, len(data))
         self._written += len(data)
-        self._device.memory.scatter(pieces, data)
+        memory = self._device.services.memory
+        if len(pieces) == 1:
+            memory.write(pieces[0][0], data)
+        else:
+            memory.scatter(pieces, data)
 
     def complete(self, data: bytes | bytearray | memoryview = b"") -> None:
         """Write the last bytes of the answer, and give the chain back to the driver."""
@@ -64,7 +70,11 @@ class Chain:
             self.write(data)
         if not self.is_complete:
             self.is_complete = True
-            self._device.give_back(self._in_flight, self._written)
+            self._device.give_back(self._in_flight, self._written, self._ring)
+
+
+def _size(buffers: list[tuple[int, int]]) -> int:
+    return buffers[0][1] if len(buffers) == 1 else sum(size for _, size in buffers)
 
 
 def _part(buffers: list[tuple[int, int]], place: int, size: int) -> list[tuple[int, int]]:

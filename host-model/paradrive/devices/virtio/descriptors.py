@@ -30,6 +30,8 @@ class Walk:
     (2.7.5.3.1), so that a loop ends.
     """
 
+    __slots__ = ("_count", "_indirect", "_limit", "_memory", "_size", "buffers")
+
     def __init__(self, memory: Dma, limit: int, *, indirect: bool) -> None:
         self.buffers = Buffers([], [])
         self._memory, self._limit, self._indirect = memory, limit, indirect

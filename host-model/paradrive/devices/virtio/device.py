@@ -38,23 +38,25 @@ class VirtioDevice(VirtioMmio):
         """Return the chains of a queue that wait to be completed, the oldest first."""
         return [Chain(self, one) for one in self.in_flight if one.queue == queue and one.due < 0]
 
-    def give_back(self, chain: InFlight, written: int) -> None:
-        """Return a chain to the driver; `Chain.complete` calls it. One of a queue that was reset is gone."""
-        if chain in self.in_flight:
-            self.in_flight.remove(chain)
-            if self._ring(chain.queue).give_back(chain, written):
-                self.INTERRUPT_STATUS |= InterruptReason.USED_BUFFER
+    def give_back(self, chain: InFlight, written: int, ring: SplitRing | None = None) -> None:
+        """Return a chain to the driver; `Chain.complete` calls it. One of a queue that was reset is gone.
+
+        ``ring`` is the chain's queue where that is being served.
+        """
+        if chain not in self.in_flight:
+            return
+        self.in_flight.remove(chain)
+        ring = ring or self._ring(chain.queue)
+        if ring.give_back(chain, written):
+            self.INTERRUPT_STATUS |= InterruptReason.USED_BUFFER
 
     # Queues
 
     def _ring(self, number: int) -> SplitRing:
-        return SplitRing(
-            number,
-            self.virtqueues[number],
-            self.memory,
-            indirect=self.has_feature(RING_INDIRECT_DESC),
-            event_index=self.has_feature(RING_EVENT_IDX),
-        )
+        features = self.driver_features
+        indirect, event_index = features & RING_INDIRECT_DESC != 0, features & RING_EVENT_IDX != 0
+        memory = self.services.memory
+        return SplitRing(number, self.virtqueues[number], memory, indirect=indirect, event_index=event_index)
 
     def check_queue(self, queue: Queue) -> bool:
         """Tell whether a queue can be enabled; if not, the device needs a reset."""
@@ -78,8 +80,9 @@ class VirtioDevice(VirtioMmio):
             return
         work = 0
         try:
-            for chain in self._ring(number).take():
-                self._accept(chain)
+            ring = self._ring(number)
+            for chain in ring.take():
+                self._accept(chain, ring)
                 work += _cost(chain)
                 if work > WORK:
                     self._go_on.after(PAUSE)
@@ -87,18 +90,20 @@ class VirtioDevice(VirtioMmio):
         except RingError as error:
             self.needs_reset(f"{self.queues[number]}: {error}")
 
-    def _accept(self, chain: InFlight) -> None:
-        if any((one.queue, one.head) == (chain.queue, chain.head) for one in self.in_flight):
+    def _accept(self, chain: InFlight, ring: SplitRing) -> None:
+        if self.in_flight and any(
+            (one.queue, one.head) == (chain.queue, chain.head) for one in self.in_flight
+        ):
             raise RingError(f"descriptor {chain.head}, which the device has already")
         if self.delay:
             self.in_flight.append(chain._replace(due=self.clock.now() + self.delay))
             self._wait()
         else:
-            self._serve(chain)
+            self._serve(chain, ring)
 
-    def _serve(self, chain: InFlight) -> None:
+    def _serve(self, chain: InFlight, ring: SplitRing | None = None) -> None:
         self.in_flight.append(chain)
-        self.request(chain.queue, Chain(self, chain))
+        self.request(chain.queue, Chain(self, chain, ring))
 
     # Time
 
@@ -126,5 +131,9 @@ class VirtioDevice(VirtioMmio):
 
 
 def _cost(chain: InFlight) -> int:
-    buffers = [*chain.readable, *chain.writable]
-    return CHAIN_COST + sum(BUFFER_COST + size for _, size in buffers)
+    cost = CHAIN_COST
+    for _, size in chain.readable:
+        cost += BUFFER_COST + size
+    for _, size in chain.writable:
+        cost += BUFFER_COST + size
+    return cost

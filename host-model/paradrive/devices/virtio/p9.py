@@ -19,7 +19,7 @@ from paradrive.devices.registers import RO
 from paradrive.devices.state import State
 from paradrive.devices.virtio.device import VirtioDevice
 from paradrive.devices.virtio.mmio import CONFIG, ConfigField
-from paradrive.devices.virtio.shared_directory import SharedDirectory, checked
+from paradrive.devices.virtio.shared_directory import SharedDirectory
 
 if TYPE_CHECKING:
     import os
@@ -144,7 +144,7 @@ class VirtioP9(VirtioDevice):
         path, qids = self._fid(number).path, []
         for name in [message.text() for _ in range(count)]:
             try:
-                path = path[:-1] if name == b".." else [*path, checked(name)]
+                path = path[:-1] if name == b".." else [*path, name]
                 qids.append(self._qid(path))
             except OSError:
                 if not qids:

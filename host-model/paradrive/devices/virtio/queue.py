@@ -90,6 +90,9 @@ def _is_buffer(value: Any) -> bool:
 class Virtqueues(State[list[Any]]):
     """The queues of a device; on an instance a list of `Queue`, one for each name in its ``queues``."""
 
+    #: A device has as many as it has.
+    is_bounded = False
+
     def __init__(self) -> None:
         super().__init__(list, of=Queue)
 
@@ -113,6 +116,9 @@ class InFlightChains(State[list[Any]]):
 
     It is declared behind the queues: what is possible depends on them.
     """
+
+    #: There are no more than the queues have descriptors.
+    is_bounded = False
 
     def __init__(self) -> None:
         super().__init__(list, of=InFlight)

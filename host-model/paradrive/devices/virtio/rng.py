@@ -36,6 +36,8 @@ class VirtioRng(VirtioDevice):
 def stream(seed: bytes, position: int, size: int) -> bytes:
     """Return ``size`` bytes of the seed's stream, from ``position`` on."""
     first, last = position // _BLOCK, (position + size - 1) // _BLOCK
+    if first == last:
+        return _block(seed, first)[position % _BLOCK :][:size]
     data = b"".join(_block(seed, number) for number in range(first, last + 1))
     return data[position - first * _BLOCK :][:size]
 

@@ -72,10 +72,10 @@ class SharedDirectory:
         directory = os.open(".", _ANY | os.O_DIRECTORY, dir_fd=self._root)
         try:
             for name in path[:-1]:
-                below = os.open(checked(name), _ANY | os.O_DIRECTORY, dir_fd=directory)
+                below = os.open(_checked(name), _ANY | os.O_DIRECTORY, dir_fd=directory)
                 os.close(directory)
                 directory = below
-            last = checked(path[-1]) if path else b"."
+            last = _checked(path[-1]) if path else b"."
             descriptor = os.open(last, flags, dir_fd=directory)
             try:
                 yield descriptor
@@ -85,7 +85,7 @@ class SharedDirectory:
             os.close(directory)
 
 
-def checked(name: bytes) -> bytes:
+def _checked(name: bytes) -> bytes:
     """Return a name that is one of a file in a directory; OSError for any other."""
     if len(name) > MAX_NAME:
         raise OSError(errno.ENAMETOOLONG, "is too long")

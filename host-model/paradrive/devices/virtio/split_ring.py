@@ -16,20 +16,25 @@ if TYPE_CHECKING:
     from paradrive.devices.virtio.queue import Queue
 
 _INDEX = Struct("<H")
-_FLAGS_AND_INDEX = Struct("<HH")
 _USED_ELEMENT = Struct("<II")
-#: Flag of the available ring: the driver does not want to be interrupted.
+#: Flag of the available ring, in its first byte: the driver does not want to be interrupted.
 _NO_INTERRUPT = 1 << 0
 #: Where a ring begins behind its flags and its index, and the bytes of an element.
 _RING, _AVAILABLE, _USED = 4, 2, 8
 
 
 class SplitRing:
-    """One queue while it is being served; all that lasts is in `Queue`."""
+    """One queue while it is being served; all that lasts is in `Queue`.
+
+    The driver area is read as a whole and once: the driver does not run meanwhile.
+    """
+
+    __slots__ = ("_available", "_event_index", "_indirect", "_memory", "_number", "_queue")
 
     def __init__(self, number: int, queue: Queue, memory: Dma, *, indirect: bool, event_index: bool) -> None:
         self._number, self._queue, self._memory = number, queue, memory
         self._indirect, self._event_index = indirect, event_index
+        self._available = memory.read(queue.driver_area, _RING + _AVAILABLE * queue.size + 2)
 
     @staticmethod
     def check(queue: Queue, memory: Dma) -> None:
@@ -47,29 +52,29 @@ class SplitRing:
 
     def take(self) -> Iterator[InFlight]:
         """Yield each chain that is available, at most as many as the queue has descriptors."""
-        queue = self._queue
-        index = _FLAGS_AND_INDEX.unpack(self._memory.read(queue.driver_area, 4))[1]
+        queue, available = self._queue, self._available
+        size, index = queue.size, _INDEX.unpack_from(available, 2)[0]
         count = index - queue.next_available & 0xFFFF
-        if count > queue.size:
-            raise RingError(f"{count} chains are available in a queue of {queue.size}")
+        if count > size:
+            raise RingError(f"{count} chains are available in a queue of {size}")
         for _ in range(count):
-            place = queue.driver_area + _RING + _AVAILABLE * (queue.next_available % queue.size)
-            head: int = _INDEX.unpack(self._memory.read(place, 2))[0]
-            if head >= queue.size:
-                raise RingError(f"descriptor {head} in a queue of {queue.size}")
-            buffers = self._walk(head)
+            place = _RING + _AVAILABLE * (queue.next_available % size)
+            head: int = _INDEX.unpack_from(available, place)[0]
+            if head >= size:
+                raise RingError(f"descriptor {head} in a queue of {size}")
+            readable, writable = self._walk(head)
             queue.next_available = queue.next_available + 1 & 0xFFFF
-            yield InFlight(self._number, head, 1, buffers.readable, buffers.writable)
+            yield InFlight(self._number, head, 1, readable, writable)
         if self._event_index:
             # Let the driver notify of the next one.
-            place = queue.device_area + _RING + _USED * queue.size
+            place = queue.device_area + _RING + _USED * size
             self._memory.write(place, _INDEX.pack(queue.next_available))
 
     def _walk(self, head: int) -> Buffers:
         queue, memory = self._queue, self._memory
         walk, place = Walk(memory, queue.size, indirect=self._indirect), head
         while True:
-            descriptor = DESCRIPTOR.unpack(memory.read(queue.descriptor_area + 16 * place, 16))
+            descriptor = DESCRIPTOR.unpack(memory.read(queue.descriptor_area + DESCRIPTOR.size * place, 16))
             if not walk.add(*descriptor):
                 return walk.buffers
             place = descriptor[3]
@@ -88,7 +93,6 @@ class SplitRing:
         queue.next_used = since + 1 & 0xFFFF
         memory.write(queue.device_area + 2, _INDEX.pack(queue.next_used))
         if not self._event_index:
-            return not _INDEX.unpack(memory.read(queue.driver_area, 2))[0] & _NO_INTERRUPT
-        place = queue.driver_area + _RING + _AVAILABLE * queue.size
-        event: int = _INDEX.unpack(memory.read(place, 2))[0]
+            return not self._available[0] & _NO_INTERRUPT
+        event: int = _INDEX.unpack_from(self._available, _RING + _AVAILABLE * queue.size)[0]
         return event == since
