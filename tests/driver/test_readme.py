@@ -22,8 +22,9 @@ DOCUMENTS = (
     "docs/fidelity.md",
     "docs/lint.md",
     "docs/testing.md",
+    "docs/virtio.md",
 )
-DOCUMENTS_WITH_TESTS = ("README.md", "docs/devices-of-your-own.md", "docs/testing.md")
+DOCUMENTS_WITH_TESTS = ("README.md", "docs/devices-of-your-own.md", "docs/testing.md", "docs/virtio.md")
 
 
 def documented_tests(document: str) -> dict[str, Callable[..., None]]:

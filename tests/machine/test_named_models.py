@@ -30,6 +30,9 @@ class Faster(Nic):
 class Nameless(RegisterDevice):
     pass
 
+class Port(Nic):
+    model_names = ("acme,port",)
+
 class Needy(Nic):
     def __init__(self, colour):
         super().__init__()
@@ -73,6 +76,12 @@ def name_of(model: object) -> str:
 def test_class_models_what_it_is_compatible_with(models: Callable[..., dict[str, object]]) -> None:
     found = models("acme_nic:Nic")
     assert {key: name_of(model) for key, model in found.items()} == {"acme,nic": "Nic", "acme,old-nic": "Nic"}
+
+
+def test_class_that_shares_what_it_is_compatible_with_models_what_nodes_call_it(
+    models: Callable[..., dict[str, object]],
+) -> None:
+    assert {key: name_of(model) for key, model in models("acme_nic:Port").items()} == {"acme,port": "Port"}
 
 
 def test_key_says_what_a_class_models(models: Callable[..., dict[str, object]]) -> None:
