@@ -412,3 +412,19 @@ def test_answer_has_the_bits_that_were_asked_for(
     if mnemonic == "lha" and expected & 0x8000:
         expected |= 0xFFFF0000
     assert core.gpr[5] == expected
+
+
+@pytest.mark.parametrize("mnemonic", ["lwz", "stw"])
+def test_device_that_takes_anothers_place_gets_the_next_access(core: BareCore, mnemonic: str) -> None:
+    register = {"rT": 5} if mnemonic == "lwz" else {"rS": 5}
+    core.gpr[4] = DEVICE
+    core.execute(insn(mnemonic, rA=4, **register), insn(mnemonic, rA=4, **register))
+    assert len(core.bus.accesses) == 2
+    asked: list[str] = []
+    core.bus.reader = lambda address, size: lambda: len(asked.append("read") or asked)  # type: ignore[method-assign]
+    core.bus.writer = lambda address, size: lambda value: asked.append("write")  # type: ignore[method-assign]
+    core.vcpu.devices_changed()
+    core.state.pc = CODE
+    core.vcpu.run(2)
+    assert asked == ["read" if mnemonic == "lwz" else "write"] * 2
+    assert len(core.bus.accesses) == 2

@@ -3,16 +3,24 @@
 
 from __future__ import annotations
 
+import pytest
+
 from paradrive.devices import (
+    RO,
     RW,
+    Fields,
+    Fifo,
     Interrupt,
     Register,
     RegisterArray,
     RegisterDevice,
     State,
+    Timer,
     Window,
+    bits,
     detached,
 )
+from paradrive.devices.fields import describe
 from paradrive.devices.interrupt import InterruptLine
 
 
@@ -79,6 +87,60 @@ def test_hook_behind_a_write_is_told_what_the_register_holds() -> None:
     device.write(0x14, 4, 0x12345678)
     assert device.told == [0xABCD5678, (1, 0xABCD5678)]
     assert (device.LOW, device.LOWS) == (0xABCD5678, [0xABCD0000, 0xABCD5678])
+
+
+class Volume(RegisterDevice):
+    """A bit, a value and bits that have no name; a queue of two; a timer."""
+
+    beat = Timer()
+
+    class Bits(Fields):
+        MUTE = 1 << 0
+        LEVEL = bits(7, 4)
+
+    STATE = Register(0x0, RW, "How loud.", fields=Bits)
+    KEYS = Fifo(0x4, RO, "Keys.", depth=2, width=1)
+
+
+def test_bits_without_a_name_are_told_in_a_trace() -> None:
+    told = describe(Volume.Bits, 0x1_0021)
+    assert set(told.split("|")) == {"MUTE", "LEVEL=2", "0x10000"}
+
+
+def test_state_of_a_fifo_that_is_larger_than_the_fifo_is_refused() -> None:
+    device = Volume()
+    state = device.save()
+    device.load(state | {"fifos": {"KEYS": [1, 2]}})
+    with pytest.raises(ValueError, match="KEYS"):
+        device.load(state | {"fifos": {"KEYS": [1, 2, 3]}})
+
+
+def test_periodic_timer_may_expire_at_once_and_then_after_each_period() -> None:
+    device = Volume()
+    device.attach(detached())
+    device.beat.every(1000, first=0)
+    assert device.clock.next_event() == 1  # never in the same nanosecond: that would stop time
+
+
+def test_timer_of_a_time_that_never_comes_does_not_run_and_is_saved_as_that() -> None:
+    """A guest chooses times: whatever it chooses, its device can be saved and loaded."""
+    device = Volume()
+    device.attach(detached())
+    device.beat.at(1 << 80)
+    assert not device.beat.is_running
+    device.load(device.save())
+
+
+class Named(RegisterDevice):
+    name_of_host = State(str, limit=8, survives_reset=True)
+
+
+def test_what_an_older_state_does_not_hold_is_as_after_power_on_though_it_survives_resets() -> None:
+    device = Named()
+    older = device.save()
+    device.name_of_host = "host"
+    device.load(older | {"state": {}})
+    assert device.name_of_host == ""
 
 
 class Table(RegisterDevice):
