@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,11 @@ from paradrive.devicetree.node import DeviceTree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# A shell that starts the suite in the background has it ignore these, and what ignores them at its start goes
+# on ignoring them; the tests of the terminal are about a command in the foreground.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 

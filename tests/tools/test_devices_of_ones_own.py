@@ -86,7 +86,9 @@ def test_name_of_no_device_is_one_line(run: Run, name: str) -> None:
 def continue_elsewhere(file: Path, *options: str) -> tuple[int, str]:
     """Continue a saved guest in a process of its own; return the status and all lines."""
     command = [sys.executable, "-m", "paradrive_tools.cli", "run", "--load", str(file), *options]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=os.environ)
+    # A model may be rewritten within a second, which the time of a compiled module does not tell.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment)
     return done.returncode, done.stdout + done.stderr
 
 
