@@ -22,6 +22,8 @@ from paradrive.devices import (
 )
 from paradrive.devices.fields import describe
 from paradrive.devices.interrupt import InterruptLine
+from paradrive.devices.pvctl import Command, Feature, Pvctl
+from paradrive.devices.services import DetachedNode
 
 
 class Sources(RegisterDevice):
@@ -141,6 +143,32 @@ def test_what_an_older_state_does_not_hold_is_as_after_power_on_though_it_surviv
     device.name_of_host = "host"
     device.load(older | {"state": {}})
     assert device.name_of_host == ""
+
+
+class Listening(RegisterDevice):
+    heard = State(list, saved=False)
+
+
+def test_what_is_not_to_be_saved_stands_in_no_saved_state() -> None:
+    device = Listening()
+    device.heard.append(1)
+    assert "heard" not in device.save()["state"]  # type: ignore[operator]
+
+
+def test_property_that_ends_within_a_cell_has_the_whole_ones() -> None:
+    assert DetachedNode({"reg": b"\0\0\0\1\0\0"}).cells("reg") == (1,)
+
+
+def test_accepted_command_that_would_never_be_carried_out_is_refused() -> None:
+    device = Pvctl()
+    device.attach(detached())
+    device.delay = 100
+    device.write(0x0C, 4, Feature.SHUTDOWN)
+    device.write(0x10, 4, Command.SHUTDOWN)
+    state = device.save()
+    device.load(state)
+    with pytest.raises(ValueError, match="pending"):
+        device.load(state | {"timers": {}})
 
 
 class Table(RegisterDevice):

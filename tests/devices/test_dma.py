@@ -137,3 +137,12 @@ def test_of_ranges_that_overlap_the_first_counts_whatever_was_reached_before() -
     assert dma.read(0x0C, 8) == bytes(8)
     assert dma.write(0x00, b"below")
     assert dma.read(0x18, 5) == b"first"
+
+
+def test_pieces_that_are_too_much_only_together_are_a_guest_error() -> None:
+    bus = Bus()
+    bus.map_memory(Ram(0, PAGE))
+    dma = Dma(bus, lambda address, size: None)
+    # A piece of that size may be asked for; there is no RAM, so that it reads as zeros.
+    assert len(dma.gather([(PAGE, MAX_SIZE)])) == MAX_SIZE
+    assert len(dma.gather([(0, PAGE), (PAGE, MAX_SIZE)])) == PAGE
