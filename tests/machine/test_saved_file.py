@@ -95,6 +95,12 @@ def test_file_of_before_the_memory_size_was_kept_is_loaded(saved: Path) -> None:
     assert load(saved).run(1000, reset_limit=0) == PoweredOff(5)
 
 
+@pytest.mark.parametrize("number", [-1, 0, 1 << 40, None, True])
+def test_mark_of_bytes_that_the_file_does_not_have_is_refused(saved: Path, number: object) -> None:
+    change_state(saved, lambda state: state["devices"][PVCTL].update(more={saved_machine._BYTES: number}))
+    assert "bytes" in refusal(saved)
+
+
 def test_page_of_an_image_that_the_guest_has_emptied_stays_empty(boot: Boot, tmp_path: Path) -> None:
     machine = boot("b .", memory_size=1 << 20)
     image = machine.images.device_tree.address
