@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from bare_core import CODE, NOP, PAGE, RAM_SIZE, BareCore, insn, jump, li, load_constant
+from bare_core import CODE, DATA, NOP, PAGE, RAM_SIZE, BareCore, insn, jump, li, load_constant
 
 OTHER = CODE + PAGE
 ALIAS = 0x40000000
@@ -217,3 +217,16 @@ def test_code_that_runs_from_a_snapshot_have_executed_can_still_be_replaced(core
         restore()
         core.vcpu.run(8)
         assert (core.gpr[6], core.gpr[3]) == (1, 2)
+
+
+def test_code_that_a_device_writes_where_the_guest_has_stored_before_is_executed(core: BareCore) -> None:
+    core.gpr[3], core.gpr[4] = li(5, 1), DATA
+    core.execute(insn("stw", rS=3, rA=4))
+    core.state.pc = DATA
+    core.vcpu.run(1)
+    assert core.gpr[5] == 1
+    core.ram.contents[DATA : DATA + 4] = li(5, 2).to_bytes(4, "big")
+    core.vcpu.memory_written(DATA, 4)
+    core.state.pc = DATA
+    core.vcpu.run(1)
+    assert core.gpr[5] == 2
