@@ -11,6 +11,7 @@ from programs import program
 
 from paradrive.devices.virtio import VirtioBlk, VirtioConsole, VirtioP9, VirtioRng
 from paradrive.devices.virtio.block import BlkFeature
+from paradrive.devices.virtio.mmio import RING_PACKED
 from paradrive.devices.virtio.rng import stream
 from paradrive.guest.agent import RequestRefusedError
 from paradrive.machine import saved_machine
@@ -129,6 +130,23 @@ def test_disk_that_is_read_only_is_so_in_the_guest(
     assert guest.read("/sys/block/vda/ro") == "1\n"
     guest.write("/data", bytes(PAGE))
     assert guest.run(f"copy /data /dev/vda {PAGE} 1").status != 0
+
+
+def test_driver_takes_packed_queues_where_they_are_offered(
+    guest: BootedGuest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, driver = guest.device(Disk), "/sys/bus/virtio/drivers/virtio_blk"
+    guest.write(f"{driver}/unbind", "virtio1")
+    monkeypatch.setattr(disk, "offers_packed", True)
+    guest.write(f"{driver}/bind", "virtio1")
+    assert disk.has_feature(RING_PACKED)
+    # Several times round the ring.
+    assert guest.run("copy /dev/vda /all 512 512").status == 0
+    assert guest.agent.read("/all") == IMAGE
+    guest.write("/data", b"packed" * PAGE)
+    assert guest.run(f"copy /data /dev/vda {PAGE} 2").status == 0
+    assert disk.disk.read(0, 2 * PAGE) == (b"packed" * PAGE)[: 2 * PAGE]
+    assert_no_complaints(guest)
 
 
 def in_mid_request(guest: BootedGuest) -> Disk:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from paradrive.devices.virtio.queue import InFlight, RingError
 
 if TYPE_CHECKING:
-    from paradrive.devices.virtio.device import VirtioDevice
-    from paradrive.devices.virtio.split_ring import SplitRing
+    from paradrive.devices.virtio.device import Ring, VirtioDevice
 
 
 class Chain:
@@ -23,7 +22,7 @@ class Chain:
 
     __slots__ = ("_device", "_in_flight", "_place", "_ring", "_written", "is_complete", "queue")
 
-    def __init__(self, device: VirtioDevice, in_flight: InFlight, ring: SplitRing | None = None) -> None:
+    def __init__(self, device: VirtioDevice, in_flight: InFlight, ring: Ring | None = None) -> None:
         self._device, self._in_flight, self._ring = device, in_flight, ring
         #: The number of the queue that it came from.
         self.queue = in_flight.queue

@@ -6,9 +6,18 @@ from __future__ import annotations
 from paradrive.devices.state import State
 from paradrive.devices.timer import MAX_TIME, Timer
 from paradrive.devices.virtio.chain import Chain
-from paradrive.devices.virtio.mmio import RING_EVENT_IDX, RING_INDIRECT_DESC, InterruptReason, VirtioMmio
+from paradrive.devices.virtio.mmio import (
+    RING_EVENT_IDX,
+    RING_INDIRECT_DESC,
+    RING_PACKED,
+    InterruptReason,
+    VirtioMmio,
+)
+from paradrive.devices.virtio.packed_ring import PackedRing
 from paradrive.devices.virtio.queue import InFlight, InFlightChains, Queue, RingError
 from paradrive.devices.virtio.split_ring import SplitRing
+
+Ring = SplitRing | PackedRing
 
 #: What a device does at one go, in bytes; each chain and each buffer count for some besides. A driver that
 #: asks for more waits for `PAUSE` nanoseconds: a guest must not keep its host busy with one instruction.
@@ -38,7 +47,7 @@ class VirtioDevice(VirtioMmio):
         """Return the chains of a queue that wait to be completed, the oldest first."""
         return [Chain(self, one) for one in self.in_flight if one.queue == queue and one.due < 0]
 
-    def give_back(self, chain: InFlight, written: int, ring: SplitRing | None = None) -> None:
+    def give_back(self, chain: InFlight, written: int, ring: Ring | None = None) -> None:
         """Return a chain to the driver; `Chain.complete` calls it. One of a queue that was reset is gone.
 
         ``ring`` is the chain's queue where that is being served.
@@ -52,21 +61,27 @@ class VirtioDevice(VirtioMmio):
 
     # Queues
 
-    def _ring(self, number: int) -> SplitRing:
+    @property
+    def _kind_of_ring(self) -> type[SplitRing] | type[PackedRing]:
+        return PackedRing if self.driver_features & RING_PACKED else SplitRing
+
+    def _ring(self, number: int) -> Ring:
         features = self.driver_features
         indirect, event_index = features & RING_INDIRECT_DESC != 0, features & RING_EVENT_IDX != 0
         memory = self.services.memory
-        return SplitRing(number, self.virtqueues[number], memory, indirect=indirect, event_index=event_index)
+        queue = self.virtqueues[number]
+        return self._kind_of_ring(number, queue, memory, indirect=indirect, event_index=event_index)
 
     def check_queue(self, queue: Queue) -> bool:
         """Tell whether a queue can be enabled; if not, the device needs a reset."""
         try:
             if not 0 < queue.size <= self.max_queue_size:
                 raise RingError(f"a queue of {queue.size} descriptors")
-            SplitRing.check(queue, self.memory)
+            self._kind_of_ring.check(queue, self.memory)
         except RingError as error:
             self.needs_reset(str(error))
             return False
+        queue.next_available = queue.next_used = self._kind_of_ring.START
         return True
 
     def queue_stopped(self, number: int) -> None:
@@ -90,18 +105,22 @@ class VirtioDevice(VirtioMmio):
         except RingError as error:
             self.needs_reset(f"{self.queues[number]}: {error}")
 
-    def _accept(self, chain: InFlight, ring: SplitRing) -> None:
-        if self.in_flight and any(
-            (one.queue, one.head) == (chain.queue, chain.head) for one in self.in_flight
-        ):
-            raise RingError(f"descriptor {chain.head}, which the device has already")
+    def _accept(self, chain: InFlight, ring: Ring) -> None:
+        descriptors = chain.descriptors
+        for one in self.in_flight:
+            if one.queue == chain.queue:
+                descriptors += one.descriptors
+                if one.head == chain.head:
+                    raise RingError(f"buffer {chain.head}, which the device has already")
+        if descriptors > self.virtqueues[chain.queue].size:
+            raise RingError("more descriptors than the queue has")
         if self.delay:
             self.in_flight.append(chain._replace(due=self.clock.now() + self.delay))
             self._wait()
         else:
             self._serve(chain, ring)
 
-    def _serve(self, chain: InFlight, ring: SplitRing | None = None) -> None:
+    def _serve(self, chain: InFlight, ring: Ring | None = None) -> None:
         self.in_flight.append(chain)
         self.request(chain.queue, Chain(self, chain, ring))
 

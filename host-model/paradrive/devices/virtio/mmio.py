@@ -28,6 +28,7 @@ NO_REGION = 0xFFFF_FFFF
 RING_INDIRECT_DESC = 1 << 28
 RING_EVENT_IDX = 1 << 29
 VERSION_1 = 1 << 32
+RING_PACKED = 1 << 34
 RING_RESET = 1 << 40
 
 
@@ -84,6 +85,8 @@ class VirtioMmio(RegisterDevice):
     max_queue_size: ClassVar[int] = 128
     #: The features of its kind which the device offers.
     features: int = 0
+    #: Whether it offers packed queues, which drivers take then.
+    offers_packed: bool = False
 
     MAGIC_VALUE = Register(0x000, RO, 'The text "virt".', reset=int.from_bytes(b"virt", "little"))
     VERSION = Register(0x004, RO, "Of the transport.", reset=2)
@@ -125,7 +128,8 @@ class VirtioMmio(RegisterDevice):
     @property
     def offered_features(self) -> int:
         """All features that the device offers."""
-        return self.features | VERSION_1 | RING_INDIRECT_DESC | RING_EVENT_IDX | RING_RESET
+        packed = RING_PACKED if self.offers_packed else 0
+        return self.features | VERSION_1 | RING_INDIRECT_DESC | RING_EVENT_IDX | RING_RESET | packed
 
     def has_feature(self, feature: int) -> bool:
         """Tell whether driver and device have agreed on a feature."""

@@ -29,6 +29,9 @@ class SplitRing:
     The driver area is read as a whole and once: the driver does not run meanwhile.
     """
 
+    #: The index at which both rings begin.
+    START = 0
+
     __slots__ = ("_available", "_event_index", "_indirect", "_memory", "_number", "_queue")
 
     def __init__(self, number: int, queue: Queue, memory: Dma, *, indirect: bool, event_index: bool) -> None:
