@@ -77,11 +77,14 @@ def ensure_kernel(configuration: KernelConfiguration | str) -> Path:
         raise BuildError(str(error.strerror)) from None
 
     def find_or_build() -> None:
-        kernel.unlink(missing_ok=True)
         cached = cache / cache_key(configuration)
         log = configuration.directory / "kernel.log"
         ensure_directory(cached, lambda directory: _build(directory, configuration, log))
-        kernel.symlink_to(cached)
+        # Another process may do the same at once, and whoever looks meanwhile must find a kernel.
+        link = kernel.with_name(f".{kernel.name}.{os.getpid()}")
+        link.unlink(missing_ok=True)
+        link.symlink_to(cached)
+        link.replace(kernel)
 
     if kernel.is_symlink() and kernel.readlink().parent != cache:
         kernel.unlink()
