@@ -52,10 +52,41 @@ class Explanation:
 
 VARIABLE: tuple[Variable, ...] = ()
 
+#: The suites whose kernel has KUnit and the tests beside it.
+_KUNIT = "kunit-.*|preempt-.*|hz-.*|everything-.*|linux-.*"
+
 EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation(
         ".*",
         r"Memory: (\d+K)/\d+K available \(.*, (\d+K) reserved, .*\)",
         "QEMU makes room in a tree that it is given, (size + 10000) * 2 bytes (load_device_tree)",
+    ),
+    Explanation(
+        _KUNIT,
+        r"ref_tracker: selftest@([0-9a-f]{8}) .*",
+        "a pointer as %p prints it: hashed with a key that comes from when interrupts arrive (vsprintf.c)",
+    ),
+    Explanation(
+        _KUNIT,
+        r"\[([0-9a-f]{8})\] \[[0-9a-f]{8}\] .*",
+        "where a stack lies: QEMU's tree takes more RAM, so other pages are given out (see above)",
+    ),
+    Explanation(
+        _KUNIT,
+        r"CPU: 0 UID: 0 PID: (\d+) Comm: kunit_try_catch .*",
+        "a number of a process: how many workers the kernel has started by then depends on durations",
+    ),
+    *(
+        Explanation(
+            _KUNIT,
+            pattern,
+            "a duration: QEMU takes an interrupt at the end of a block, some instructions later or earlier",
+        )
+        for pattern in (
+            r"test_bitops: fns: +(\d+) ns",
+            r"test_bitmap: Time spent in \w+:\t(\d+)",
+            r"test_div64: Completed .* test, (\d+\.\d+)s elapsed",
+            r"', Time: (\d+)",
+        )
     ),
 )

@@ -9,6 +9,8 @@ from paradrive_dev.suites.kselftests import Kselftest, kselftests
 from paradrive_tools.guest_build.configuration import KernelConfiguration
 from paradrive_tools.guest_build.source import LINUX_6_1, LINUX_6_12, Source
 
+#: KUnit runs its suites only if it is told to: allnoconfig leaves KUNIT_DEFAULT_ENABLED out.
+_KUNIT = ("kunit.enable=1",)
 #: Modules of the kernel whose initialisation is a test.
 _TEST_MODULES = ("lib/test_bpf.ko", "lib/test_bitops.ko")
 
@@ -55,8 +57,8 @@ SUITES = (
         max_instructions=20_000_000_000,
         time_limit=300,
     ),
-    Suite("kunit-e500v2", _kunit("e500v2"), modules=_TEST_MODULES),
-    Suite("kunit-e500mc", _kunit("e500mc"), modules=_TEST_MODULES),
+    Suite("kunit-e500v2", _kunit("e500v2"), modules=_TEST_MODULES, arguments=_KUNIT),
+    Suite("kunit-e500mc", _kunit("e500mc"), modules=_TEST_MODULES, arguments=_KUNIT),
     Suite(
         "kselftests-e500mc",
         KernelConfiguration("e500mc", ("suites/kselftests",)),
@@ -69,19 +71,33 @@ SUITES = (
         _kunit("e500v2", "suites/preempt", "suites/highmem", "suites/hz-1000"),
         memory_mib=1024,
         modules=_TEST_MODULES,
+        arguments=_KUNIT,
     ),
     Suite(
         "preempt-e500mc",
         _kunit("e500mc", "suites/preempt", "suites/highmem", "suites/hz-250"),
         memory_mib=1024,
         modules=_TEST_MODULES,
+        arguments=_KUNIT,
     ),
-    Suite("hz-300-e500v2", _kunit("e500v2", "suites/hz-300"), modules=_TEST_MODULES),
-    Suite("linux-6.1-e500v2", _kunit("e500v2", source=LINUX_6_1), modules=_TEST_MODULES),
-    Suite("linux-6.1-e500mc", _kunit("e500mc", source=LINUX_6_1), modules=_TEST_MODULES),
+    Suite("hz-300-e500v2", _kunit("e500v2", "suites/hz-300"), modules=_TEST_MODULES, arguments=_KUNIT),
+    Suite("linux-6.1-e500v2", _kunit("e500v2", source=LINUX_6_1), modules=_TEST_MODULES, arguments=_KUNIT),
+    Suite("linux-6.1-e500mc", _kunit("e500mc", source=LINUX_6_1), modules=_TEST_MODULES, arguments=_KUNIT),
     # What takes long to build and to run.
-    Suite("everything-e500v2", _kunit("e500v2", "suites/kunit-all"), memory_mib=512, modules=_TEST_MODULES),
-    Suite("everything-e500mc", _kunit("e500mc", "suites/kunit-all"), memory_mib=512, modules=_TEST_MODULES),
+    Suite(
+        "everything-e500v2",
+        _kunit("e500v2", "suites/kunit-all"),
+        memory_mib=512,
+        modules=_TEST_MODULES,
+        arguments=_KUNIT,
+    ),
+    Suite(
+        "everything-e500mc",
+        _kunit("e500mc", "suites/kunit-all"),
+        memory_mib=512,
+        modules=_TEST_MODULES,
+        arguments=_KUNIT,
+    ),
     Suite("debug-e500v2", KernelConfiguration("e500v2", ("debug", "suites/debug-selftests")), memory_mib=512),
     Suite("debug-e500mc", KernelConfiguration("e500mc", ("debug", "suites/debug-selftests")), memory_mib=512),
 )
