@@ -48,3 +48,12 @@ def test_what_the_other_core_has_is_illegal(engine: str, model: str, word: int) 
     core = BareCore(engine, model)
     core.execute(word)
     assert (core.interrupt, core.spr[spr.ESR]) == (PROGRAM, ESR_ILLEGAL)
+
+
+@pytest.mark.parametrize(("model", "kept"), [("e500mc", 0x2), ("e500v2", 0)])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_only_an_e500mc_has_a_recoverable_interrupt_bit(engine: str, model: str, kept: int) -> None:
+    core = BareCore(engine, model)
+    core.gpr[3] = 0x2
+    core.execute(insn("mtmsr", rS=3), insn("mfmsr", rT=4))
+    assert core.gpr[4] == kept

@@ -71,6 +71,6 @@ CPU_MODELS: dict[str, CpuModel] = {
         tlb1cfg=0x401CC040,
         l1cfg0=0x01003820,
         l1cfg1=0x01003820,
-        msr_mask=0x1402FF34,
+        msr_mask=0x1402FF36,
     ),
 }
