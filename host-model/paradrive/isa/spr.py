@@ -133,7 +133,14 @@ spr(531, "IVOR35", "Interrupt vector offset register 35", mask=0xFFF0)
 for _n in range(36, 42):
     _number = 496 + _n if _n < 38 else 394 + _n
     spr(_number, f"IVOR{_n}", f"Interrupt vector offset register {_n}", cores=[E500MC], mask=0xFFF0)
-spr(EPR, "EPR", "External proxy register: the vector of the interrupt taken last", access="r", mask=0xFFFF)
+spr(
+    EPR,
+    "EPR",
+    "External proxy register: the vector of the interrupt taken last",
+    access="r",
+    mask=0xFFFF,
+    compiled=True,
+)
 
 spr(DEC, "DEC", "Decrementer", storage=False)
 spr(DECAR, "DECAR", "Decrementer auto-reload", access="w")

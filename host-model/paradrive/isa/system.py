@@ -43,7 +43,7 @@ def _(cpu: Context, i: Any) -> None:
     cpu.gpr[i.rT] = cpu.read_msr()
 
 
-@insn("mtmsr rS", "011111 rS:5 ///// ///// 0010010010 /", privileged=True, compiled=False)
+@insn("mtmsr rS", "011111 rS:5 ///// ///// 0010010010 /", privileged=True)
 def _(cpu: Context, i: Any) -> None:
     """Move to machine state register."""
     cpu.write_msr(cpu.gpr[i.rS])
@@ -61,7 +61,7 @@ def _(cpu: Context, i: Any) -> None:
     cpu.write_external_enable(MSR_EE if i.E else 0)
 
 
-@insn("rfi", "010011 ///// ///// ///// 0000110010 /", privileged=True, compiled=False)
+@insn("rfi", "010011 ///// ///// ///// 0000110010 /", privileged=True)
 def _(cpu: Context, i: Any) -> None:
     """Return from interrupt."""
     cpu.return_from_interrupt("base")

@@ -28,7 +28,7 @@ _NOT_COMPILED = {"engine.py", "translations.py", "remembered.py", "tables.py", "
 def _sources() -> Iterator[Path]:
     """Yield every file whose text can change the compiled code."""
     core, compiled = Path(cpu.__file__).parent, Path(__file__).parent
-    yield from (core / name for name in ("state.py", "models.py", "ports.py"))
+    yield from (core / name for name in ("state.py", "models.py", "ports.py", "interrupts.py"))
     for directory in (Path(isa.__file__).parent, compiled):
         yield from (path for path in sorted(directory.glob("*.py")) if path.name not in _NOT_COMPILED)
 

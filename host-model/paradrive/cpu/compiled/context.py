@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from paradrive.cpu.compiled import layout
 from paradrive.cpu.compiled.memory import MemoryEmitter
 from paradrive.cpu.compiled.values import I32, I64, Lane, Value, at_offset, i32, i64
-from paradrive.cpu.state import MSR_EE, MSR_FP, MSR_PR, offset_of
+from paradrive.cpu.interrupts import SAVE_RESTORE
+from paradrive.cpu.state import MSR_DS, MSR_EE, MSR_FP, MSR_IS, MSR_PR, MSR_WE, offset_of
 from paradrive.isa.operands import COMPUTED_OPERANDS
 from paradrive.isa.spr import CTR, LR, SPRS, TBL_READ, TBU_READ, XER
 
 if TYPE_CHECKING:
+    from llvmlite import ir
+
     from paradrive.isa.instruction import Instruction
 
 
@@ -129,8 +132,10 @@ class Emitter(MemoryEmitter):
             return self._timebase(high=number == TBU_READ)
         if number in (LR, CTR):
             return self.load_state(register.name.lower())
-        place = at_offset(self.builder, self.state, offset_of("spr") + 4 * register.place)
-        return Value(self.builder, self.builder.load(place, typ=I32))
+        return Value(self.builder, self.builder.load(self._spr_place(register.place), typ=I32))
+
+    def _spr_place(self, number: int) -> ir.Value:
+        return at_offset(self.builder, self.state, offset_of("spr") + 4 * number)
 
     def _timebase(self, *, high: bool) -> Value:
         builder = self.builder
@@ -157,11 +162,27 @@ class Emitter(MemoryEmitter):
         elif number in (LR, CTR):
             self.store_state(register.name.lower(), value)
         else:
-            place = at_offset(self.builder, self.state, offset_of("spr") + 4 * register.place)
-            self.builder.store((value & register.mask).llvm, place)
+            self.builder.store((value & register.mask).llvm, self._spr_place(register.place))
 
     def read_msr(self) -> Value:
         return self.load_state("msr")
+
+    def write_msr(self, value: Value) -> None:
+        old, new = self.load_state("msr"), value & self.model.msr_mask
+        # What selects translations or makes the core wait is left to Python. So is whatever is pending, which
+        # may have to be taken at once.
+        self.interpret_if(((old ^ new) & (MSR_PR | MSR_IS | MSR_DS)).is_one())
+        self.interpret_if((new & MSR_WE | self.load_state("pending")).is_one())
+        self.store_state("msr", new)
+
+    def return_from_interrupt(self, level: str) -> None:
+        registers = SAVE_RESTORE[level]
+        address, status = (
+            Value(self.builder, self.builder.load(self._spr_place(number), typ=I32))
+            for number in (registers.address, registers.status)
+        )
+        self.write_msr(status)
+        self.branch(address & 0xFFFFFFFC)
 
     def write_external_enable(self, value: Any) -> None:
         # What is pending may have to be taken at once: Python decides.

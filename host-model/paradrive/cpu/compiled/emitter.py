@@ -15,6 +15,7 @@ from paradrive.isa.semantics import Double
 
 if TYPE_CHECKING:
     from paradrive.cpu.compiled.linkage import Linkage
+    from paradrive.cpu.models import CpuModel
 
 
 class RegisterFile:
@@ -64,13 +65,11 @@ class HandlerEmitter:
 
     A handler's parameters are the state, the address of its slot, the deadline, its code page and
     the translation table. The deadline is the slot address at which the instruction budget would
-    end if execution went straight on: only branches have to change it. ``cache_line_size`` of the core is in
-    bytes.
+    end if execution went straight on: only branches have to change it.
     """
 
-    def __init__(self, linkage: Linkage, function: ir.Function, cache_line_size: int) -> None:
-        self.linkage, self.function = linkage, function
-        self.cache_line_size = cache_line_size
+    def __init__(self, linkage: Linkage, function: ir.Function, model: CpuModel) -> None:
+        self.linkage, self.function, self.model = linkage, function, model
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
         self.state, self.slot, self.deadline, self.page, self.translations = function.args
         self.gpr, self.cr = RegisterFile(self, "gpr", I32), RegisterFile(self, "cr", I8)

@@ -199,7 +199,7 @@ class MemoryEmitter(HandlerEmitter):
 
     def zero_cache_block(self, address: Value) -> None:
         builder = self.builder
-        size = self.cache_line_size
+        size = self.model.cache_line_size
         entry = self._translation(address.llvm)
         missing = builder.not_(self._tag_matches(entry, "write", address.llvm))
         self.miss_if(missing, address.llvm, i32(1), Exit.STORE_MISS)

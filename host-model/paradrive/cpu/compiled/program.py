@@ -33,7 +33,7 @@ class Program:
     """
 
     def __init__(self, model: CpuModel) -> None:
-        self._cache_line_size = model.cache_line_size
+        self._model = model
         self.module = ir.Module(f"paradrive-{model.name}")
         self._sets = compiled_variants(model.name)
         self._linkage = Linkage(self.module)
@@ -53,7 +53,7 @@ class Program:
         self._emit_run()
 
     def _emitter(self, function: ir.Function) -> Emitter:
-        return Emitter(self._linkage, function, self._cache_line_size)
+        return Emitter(self._linkage, function, self._model)
 
     # Instructions
 
