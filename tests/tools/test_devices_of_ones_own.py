@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ PROGRAM = f"store32 {LATER}, 9 ; store32 {LATER} + 4, 0x300000 ; again: addi 3, 
 def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path.copy())
-    (tmp_path / "acme_later.py").write_text(MODEL.format(version=2))
+    write_model(tmp_path, MODEL.format(version=2))
     yield
     sys.modules.pop("acme_later", None)
 
@@ -83,12 +84,17 @@ def test_name_of_no_device_is_one_line(run: Run, name: str) -> None:
     assert name in errors
 
 
+def write_model(directory: Path, source: str) -> None:
+    """Write the module of the device, in the place of another one perhaps."""
+    (directory / "acme_later.py").write_text(source)
+    # Of one as long that is rewritten within a second, Python would take what it has compiled before.
+    shutil.rmtree(directory / "__pycache__", ignore_errors=True)
+
+
 def continue_elsewhere(file: Path, *options: str) -> tuple[int, str]:
     """Continue a saved guest in a process of its own; return the status and all lines."""
     command = [sys.executable, "-m", "paradrive_tools.cli", "run", "--load", str(file), *options]
-    # A model may be rewritten within a second, which the time of a compiled module does not tell.
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=os.environ)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -107,7 +113,7 @@ def test_saved_guest_continues_elsewhere_in_the_middle_of_a_request(saved: Path,
 
 
 def test_class_that_only_the_file_names_is_not_imported(saved: Path, tmp_path: Path) -> None:
-    (tmp_path / "acme_later.py").write_text("open('imported', 'w')")
+    write_model(tmp_path, "open('imported', 'w')")
     status, lines = continue_elsewhere(saved)
     assert (status, lines.count("\n")) == (2, 1)
     assert "acme_later:Later" in lines and str(saved) in lines
@@ -115,7 +121,7 @@ def test_class_that_only_the_file_names_is_not_imported(saved: Path, tmp_path: P
 
 
 def test_state_of_a_newer_model_is_refused(saved: Path, tmp_path: Path) -> None:
-    (tmp_path / "acme_later.py").write_text(MODEL.format(version=1))
+    write_model(tmp_path, MODEL.format(version=1))
     status, lines = continue_elsewhere(saved, "--device", "acme_later:Later")
     assert (status, lines.count("\n")) == (2, 1)
     assert "later@1000" in lines
@@ -132,7 +138,7 @@ def test_newer_model_takes_over_what_an_older_one_has_saved(saved: Path, tmp_pat
         return state
 """
     )
-    (tmp_path / "acme_later.py").write_text(newer)
+    write_model(tmp_path, newer)
     assert continue_elsewhere(saved, "--device", "acme_later:Later")[0] == 64 + 11
 
 
@@ -141,9 +147,10 @@ def test_linter_asks_the_device_that_the_user_names(
 ) -> None:
     from paradrive_tools.cli import main
 
-    (tmp_path / "acme_later.py").write_text(
+    write_model(
+        tmp_path,
         "from paradrive.devices.pvctl import Pvctl\n"
-        "class Future(Pvctl):\n    def __init__(self):\n        super().__init__(version=9 << 16)\n"
+        "class Future(Pvctl):\n    def __init__(self):\n        super().__init__(version=9 << 16)\n",
     )
     tree = tmp_path / "tree.dts"
     tree.write_text('/dts-v1/;\n/include/ "ppce500.dtsi"\n/include/ "e500v2.dtsi"\n')
