@@ -66,7 +66,7 @@ static void run(char *path)
 	if (child == 0)
 		execute(path);
 	if (child < 0 || waitpid(child, &status, 0) < 0) {
-		say(path, "cannot be run");
+		say(path, "cannot be started");
 		return;
 	}
 	/* What it has left running must not disturb the next one */

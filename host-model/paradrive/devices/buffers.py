@@ -11,7 +11,7 @@ from paradrive.devices.device import are_integers
 from paradrive.devices.registers import RO, RW, WO, Access, RegisterDeclaration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from paradrive.devices.device import Device, RegionKey
     from paradrive.devices.fields import FieldNames
@@ -232,18 +232,6 @@ class Fifo(RegisterDeclaration):
     def writes_act(self) -> bool:
         """A write puts something in."""
         return True
-
-    def counts(self, device: Device) -> tuple[int, ...]:
-        """Return no dimension."""
-        return ()
-
-    def places(self, counts: tuple[int, ...]) -> Sequence[tuple[int, int]]:
-        """Return the one place."""
-        return ((self.offset, 0),)
-
-    def name_of(self, index: int) -> str:
-        """Return the name."""
-        return self.name
 
     def create(self, device: Device) -> None:
         """Give the device an empty FIFO; it stays the same: readers keep it."""

@@ -188,17 +188,17 @@ class RegisterDeclaration(Declaration):
         """Return the fields, in the order of their declaration."""
         return names_of(self.fields)
 
-    @abc.abstractmethod
     def counts(self, device: Device) -> tuple[int, ...]:
-        """Return how many registers a device has in each dimension, the outermost first."""
+        """Return how many registers a device has in each dimension, the outermost first; one has none."""
+        return ()
 
-    @abc.abstractmethod
     def places(self, counts: tuple[int, ...]) -> Sequence[tuple[int, int]]:
         """Return the offset and the index of each of so many registers."""
+        return ((self.offset, 0),)
 
-    @abc.abstractmethod
     def name_of(self, index: int) -> str:
         """Return the name of one register."""
+        return self.name
 
     @abc.abstractmethod
     def whole_reader(self, device: Device, index: int) -> Callable[[], int]:
@@ -250,18 +250,6 @@ class Register(RegisterDeclaration):
         def __get__(self, device: object, owner: type) -> int: ...
 
         def __get__(self, device: object | None, owner: type) -> Register | int: ...
-
-    def counts(self, device: Device) -> tuple[int, ...]:
-        """Return no dimension."""
-        return ()
-
-    def places(self, counts: tuple[int, ...]) -> Sequence[tuple[int, int]]:
-        """Return the one place."""
-        return ((self.offset, 0),)
-
-    def name_of(self, index: int) -> str:
-        """Return the name."""
-        return self.name
 
     def create(self, device: Device) -> None:
         """Give the value after power-on."""

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* alarm SECONDS: sets the alarm of /dev/rtc0 to so many seconds after its present time, and waits for it */
+/*
+ * alarm SECONDS: sets the alarm of /dev/rtc0 to so many seconds after its
+ * present time, and waits for it
+ */
 
 #include <linux/rtc.h>
 

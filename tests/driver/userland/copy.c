@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* copy FROM TO SIZE COUNT: copies COUNT pieces of SIZE bytes, at most 64 KiB each; those of disks one by one */
+/*
+ * copy FROM TO SIZE COUNT: copies COUNT pieces of SIZE bytes, at most 64 KiB
+ * each; those of disks one by one
+ */
+
+#include <stdalign.h>
 
 #define UNCACHED	0400000	/* O_DIRECT */
 
-static char buffer[1 << 16] __attribute__((aligned(4096)));
+static alignas(4096) char buffer[1 << 16];
 
 static int open_file(const char *path, int flags)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* take FILE COUNT: waits for so many bytes of the file, no more than 256, and prints them in hexadecimal */
+/*
+ * take FILE COUNT: waits for so many bytes of the file, no more than 256,
+ * and prints them in hexadecimal
+ */
 
 static unsigned char buffer[256];
 

@@ -5,10 +5,12 @@
  * again where that ends.
  */
 
+#include <stdalign.h>
+
 #define SIZE		4096
 #define UNCACHED	0400000	/* O_DIRECT */
 
-static char buffer[SIZE] __attribute__((aligned(SIZE)));
+static alignas(SIZE) char buffer[SIZE];
 
 int main(void)
 {
